@@ -1,8 +1,8 @@
 /**
  * Memory for many small arrays: they lie one behind the other in a buffer that several share.
  *
- * An array of more than 64 bytes has memory of its own outside the heap, which costs V8 a microsecond to get, and as much again to free; a view of memory that is there
- * costs a fiftieth. A buffer lives as long as any of the arrays in it, so what is kept for long does not belong into one.
+ * An array of more than 64 bytes has memory of its own outside the heap, which costs V8 a microsecond to get, and as much again to free; a view of
+ * memory that is there costs a fiftieth. A buffer lives as long as any of the arrays in it, so what is kept for long does not belong into one.
  */
 const BUFFER_BYTES = 64 * 1024;
 /** Smaller ones lie in the heap. */

@@ -1,8 +1,9 @@
 /**
- * What is known of each topic, table or view, by its id. Ids are given one after the other, so they are places in a list; those far beyond, which the log's own tables have, are in a map.
+ * What is known of each topic, table or view, by its id. Ids are given one after the other, so they are places in a list; those far beyond, which the
+ * log's own tables have, are in a map.
  *
- * Of a thousand topics that are written to by turns, what a map knows of one lies in two or three places of its own, none of which the processor has at hand: 50 to 100 ns each time.
- * In a list eight neighbours lie together.
+ * Of a thousand topics that are written to by turns, what a map knows of one lies in two or three places of its own, none of which the processor has
+ * at hand: 50 to 100 ns each time. In a list eight neighbours lie together.
  */
 
 /** Lists are no longer. */

@@ -10,8 +10,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
- * What Node's Buffer writes a text with, which asks only for bytes: it needs no view of the place and no object for an answer, so that it takes 25 to 45 ns for up to a thousand characters where
- * TextEncoder.encodeInto takes 60 to 85, and an eighth of its time for Latin letters beyond ASCII. Null where there is none, or where it is another's, which may ask for more.
+ * What Node's Buffer writes a text with, which asks only for bytes: it needs no view of the place and no object for an answer, so that it takes 25 to
+ * 45 ns for up to a thousand characters where TextEncoder.encodeInto takes 60 to 85, and an eighth of its time for Latin letters beyond ASCII. Null
+ * where there is none, or where it is another's, which may ask for more.
  */
 const writeText = platformWrite();
 /** Up to here a loop is faster (measured on V8 13). */

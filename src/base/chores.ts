@@ -2,10 +2,10 @@
  * Work that can wait, such as filling a new view, writing a checkpoint or telling what a huge step changed: cut into pieces, of which one is done
  * in a turn of the event loop, whoever it belongs to.
  *
- * A commit passes through several turns before its subscribers have it (it is sealed, written, synced, stepped, told). Each turn that also
- * holds a piece of something else makes all of them later by as much; with three pieces a turn, three times as much. So those who have such work ask
- * for a turn here and get one after the other; and while a commit is under way pieces are short, beside the slices of its step shorter still, so that they make it by no more
- * than a quarter longer.
+ * A commit passes through several turns before its subscribers have it (it is sealed, written, synced, stepped, told). Each turn that also holds a
+ * piece of something else makes all of them later by as much; with three pieces a turn, three times as much. So those who have such work ask for a
+ * turn here and get one after the other; and while a commit is under way pieces are short, beside the slices of its step shorter still, so that they
+ * make it by no more than a quarter longer.
  */
 
 import { type Slices, systemSlices } from "./slices.ts";

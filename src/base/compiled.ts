@@ -1,9 +1,10 @@
 /**
  * Code that is made from text while the engine runs: loops over rows, written for their types.
  *
- * The same text comes again and again: for stores that are made alike, for a query that is asked again, for a view that is replaced. Each time, it would be read anew and
- * be slow until the machine's compiler has had its turn. So a function that was made once in this thread is given out again for the same text, and what it makes, called with other
- * stores, runs in code that is hot already. (The engine of JavaScript keeps such functions as well, but forgets them with each second collection or so.)
+ * The same text comes again and again: for stores that are made alike, for a query that is asked again, for a view that is replaced. Each time, it
+ * would be read anew and be slow until the machine's compiler has had its turn. So a function that was made once in this thread is given out again
+ * for the same text, and what it makes, called with other stores, runs in code that is hot already. (The engine of JavaScript keeps such functions as
+ * well, but forgets them with each second collection or so.)
  *
  * What is kept is bounded by its text; what has not been asked for longest goes first.
  */

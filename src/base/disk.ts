@@ -7,9 +7,9 @@
  * - Written bytes are seen by every later read at once, and survive the death of the process; they survive a power cut only
  *   after `datasync`, or at once through a handle opened for "write-through". A power cut in between keeps any part of them, in
  *   any order, sector by sector. A directory's entries (files made, renamed, removed) survive only after `syncDirectory`.
- * - Errors are EvertErrors: `not_found` where a file or directory does not exist, `disk_full` where there is no space (or
- *   quota), `too_many_files` where something could not be opened because the process or the system has no descriptor left for it, `directory_locked`, and
- *   `io_error` for everything else.
+ * - Errors are EvertErrors: `not_found` where a file or directory does not exist, `disk_full` where there is no space (or quota), `too_many_files`
+ *   where something could not be opened because the process or the system has no descriptor left for it, `directory_locked`, and `io_error` for
+ *   everything else.
  */
 import { EvertError } from "./errors.ts";
 
@@ -29,8 +29,8 @@ export interface DiskFile {
   /** Bytes read into the front of `target`; 0 only at the end of the file. */
   read(target: Uint8Array, at: number): Promise<number>;
   /**
-   * The same at once, where that is cheap for what the system has in memory: the event loop stands still meanwhile. null: read() it. Callers look at how
-   * long it took, and leave it when the disk was asked (state/cold/read-pace.ts).
+   * The same at once, where that is cheap for what the system has in memory: the event loop stands still meanwhile. null: read() it. Callers look at
+   * how long it took, and leave it when the disk was asked (state/cold/read-pace.ts).
    */
   readNow(target: Uint8Array, at: number): number | null;
   /** Bytes of `source` written; the caller leaves it unchanged until then. */

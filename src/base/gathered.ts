@@ -16,8 +16,8 @@ interface Slot<Source, Item> {
 }
 
 /**
- * Of each source in its order; between sources, whichever has something, the busy ones in turns. One item of each is read ahead. Ends when all have, and ends
- * all when it is left.
+ * Of each source in its order; between sources, whichever has something, the busy ones in turns. One item of each is read ahead. Ends when all have,
+ * and ends all when it is left.
  */
 export async function* gathered<Source, Item>(
   sources: readonly { readonly source: Source; readonly items: AsyncIterable<Item> }[],

@@ -1,13 +1,15 @@
 /**
- * A producer's own end: numbers what it appends, has some of it on the way at once, and sends again what is not answered, so that each is stored once and in order.
+ * A producer's own end: numbers what it appends, has some of it on the way at once, and sends again what is not answered, so that each is stored once
+ * and in order.
  *
- * 1. Appends to a topic are numbered 0, 1, 2, … as they are asked for, within an epoch that is registered before the first. Up to WINDOW of a topic are
- *    on the way at once: as many as the other end knows the answers of.
+ * 1. Appends to a topic are numbered 0, 1, 2, … as they are asked for, within an epoch that is registered before the first. Up to WINDOW of a topic
+ *    are on the way at once: as many as the other end knows the answers of.
  * 2. What fails in a way that may pass (a connection, a full disk) is sent again under its number, for a while.
- * 3. What overtook another one on the way is refused as out of sequence, and is sent again when it is the first that is not answered. If it was so already, it is sent
- *    again once: what it has overtaken may be an earlier copy of its own.
- * 4. What is refused for good leaves its number unused, so that nothing behind it could be stored; and it may still be on its way, in a copy. So the epoch ends: nothing
- *    more is sent, all that is on the way is waited for, a new epoch is registered, which keeps late copies out, and what is left is numbered anew.
+ * 3. What overtook another one on the way is refused as out of sequence, and is sent again when it is the first that is not answered. If it was so
+ *    already, it is sent again once: what it has overtaken may be an earlier copy of its own.
+ * 4. What is refused for good leaves its number unused, so that nothing behind it could be stored; and it may still be on its way, in a copy. So the
+ *    epoch ends: nothing more is sent, all that is on the way is waited for, a new epoch is registered, which keeps late copies out, and what is left
+ *    is numbered anew.
  * 5. A newer instance with the same id has registered: all is refused (fenced), and everything that comes later.
  */
 import { type EvertError, toEvertError } from "./errors.ts";

@@ -1,7 +1,8 @@
 /**
  * The time that who is at the other end has to take what it was handed, or to be heard.
  *
- * In two halves: a process that has slept, or was held up, for longer than the whole time finds the first one over, and sees what came, or was taken, meanwhile before the second one is.
+ * In two halves: a process that has slept, or was held up, for longer than the whole time finds the first one over, and sees what came, or was taken,
+ * meanwhile before the second one is.
  */
 export class Stall {
   #timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 /**
- * Appends as Arrow streams: columns, or rows turned into columns here, in the types of the topic, so that the server takes them as they lie instead of parsing.
- * Loaded with the first such append: a page that shows views has no use for it.
+ * Appends as Arrow streams: columns, or rows turned into columns here, in the types of the topic, so that the server takes them as they lie instead
+ * of parsing. Loaded with the first such append: a page that shows views has no use for it.
  *
  * Memory outside the heap costs V8 more to get and to collect than it costs to fill: what an append needs is kept for the next one.
  */

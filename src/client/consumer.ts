@@ -1,10 +1,11 @@
 /**
  * A named consumer over HTTP: its topics' records in batches, from where the server remembers it has come.
  *
- * Each topic is followed on a stream of its own. A stream that breaks is opened again behind the last record that came. What is said of progress carries a key, so that
- * a retry is stored once; an answer that says that a newer instance goes on (fenced) ends it.
+ * Each topic is followed on a stream of its own. A stream that breaks is opened again behind the last record that came. What is said of progress
+ * carries a key, so that a retry is stored once; an answer that says that a newer instance goes on (fenced) ends it.
  *
- * A stream says by which of the topic's schemas its values are taken, and ends where the topic gets another: the columns are asked for then, and it is opened again.
+ * A stream says by which of the topic's schemas its values are taken, and ends where the topic gets another: the columns are asked for then, and it
+ * is opened again.
  */
 import { EvertError } from "../base/errors.ts";
 import { gathered } from "../base/gathered.ts";
@@ -173,7 +174,10 @@ async function* recordsOf(
   }
 }
 
-/** Whole lines of a body as they arrive, but for empty ones, which say that the server is there. @throws EvertError connection_failed where it breaks off */
+/**
+ * Whole lines of a body as they arrive, but for empty ones, which say that the server is there. @throws EvertError connection_failed where it breaks
+ * off
+ */
 async function* linesOf(response: Response, base: string, signal: AbortSignal): AsyncGenerator<string> {
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const utf8 = new TextDecoder();

@@ -1,6 +1,6 @@
 /**
- * JSON as it arrives, taken apart from the outside in: members of objects and elements of arrays one after the other, and values as their text. So whoever
- * reads an answer of millions of rows has one of them at a time.
+ * JSON as it arrives, taken apart from the outside in: members of objects and elements of arrays one after the other, and values as their text. So
+ * whoever reads an answer of millions of rows has one of them at a time.
  *
  * Only strings and brackets are known here: what a value's text is, whoever parses it will say.
  */

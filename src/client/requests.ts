@@ -10,7 +10,9 @@ import type { AppendOptions } from "./types.ts";
 export interface RequestsOptions {
   /** How long what is to be stored is sent again. */
   readonly retryMsMax: number;
-  /** Whether fetch is Node's, which keeps a copy of each body that a redirect may ask for again, and bodies can be used again once it has answered. */
+  /**
+   * Whether fetch is Node's, which keeps a copy of each body that a redirect may ask for again, and bodies can be used again once it has answered.
+   */
   readonly copiesBodies: boolean;
 }
 

@@ -11,7 +11,9 @@ export interface RequestInput {
   /** JSON, unless the headers say otherwise. */
   readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A redirect is a failure to connect. A body of bytes is then copied once less by Node's fetch, which keeps it for the second request otherwise. */
+  /**
+   * A redirect is a failure to connect. A body of bytes is then copied once less by Node's fetch, which keeps it for the second request otherwise.
+   */
   readonly refusesRedirects?: boolean;
 }
 

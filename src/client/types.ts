@@ -64,8 +64,8 @@ export type Key =
   | readonly (string | number | bigint | boolean | null)[];
 
 /**
- * connecting: no rows yet. live: rows are current. reconnecting: the rows are those of the last moment seen, and will
- * continue from there. stale: the rows are those of the view's earlier definition, while the server rebuilds it. error: see `error`; the client goes on trying where that can help.
+ * connecting: no rows yet. live: rows are current. reconnecting: the rows are those of the last moment seen, and will continue from there. stale: the
+ * rows are those of the view's earlier definition, while the server rebuilds it. error: see `error`; the client goes on trying where that can help.
  */
 export type LiveStatus = "connecting" | "live" | "reconnecting" | "stale" | "error";
 
@@ -115,8 +115,8 @@ export interface AppendOptions {
   /** Same key and rows: stored once. Made up when absent, so that a retry after a lost answer stores nothing twice. */
   readonly idempotencyKey?: string | undefined;
   /**
-   * How the rows travel. "arrow": as columns, which the server takes several times as fast, and which is worth it from some hundred rows on; the topic's
-   * columns are asked for once. Default "json".
+   * How the rows travel. "arrow": as columns, which the server takes several times as fast, and which is worth it from some hundred rows on; the
+   * topic's columns are asked for once. Default "json".
    */
   readonly format?: "json" | "arrow" | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -174,16 +174,17 @@ export interface ClientOptions {
 }
 
 /**
- * Appends that are stored once and in the order in which they were asked for, whatever becomes of connections and the server meanwhile. Who makes a producer with
- * the same id takes its place: what the earlier one sends from then on is refused (`fenced`), so that a program and its successor never write side by side.
+ * Appends that are stored once and in the order in which they were asked for, whatever becomes of connections and the server meanwhile. Who makes a
+ * producer with the same id takes its place: what the earlier one sends from then on is refused (`fenced`), so that a program and its successor never
+ * write side by side.
  */
 export interface Producer {
   readonly id: string;
   /** Which start of the producer this is; undefined before its first append. */
   readonly epoch: number | undefined;
   /**
-   * All rows as one commit. It need not be awaited before the next one: some are on the way at once, the others wait. One that is refused for good is left out, and
-   * those behind it are stored.
+   * All rows as one commit. It need not be awaited before the next one: some are on the way at once, the others wait. One that is refused for good is
+   * left out, and those behind it are stored.
    */
   append<T = unknown>(topic: string | Named, rows: InputOf<T> | readonly InputOf<T>[]): Promise<AppendResult>;
   /** Resolves when all that was asked for is stored or refused. */
@@ -223,13 +224,15 @@ export interface ConsumedBatch<Row = AnyRow> {
   /** All up to the end of the batch has been processed. @throws EvertError fenced: a newer instance goes on */
   commit(): Promise<{ position: string }>;
   /**
-   * What was made of the batch, and that it has been processed, as one commit or not at all. @throws EvertError fenced; conflict: it has been processed already
+   * What was made of the batch, and that it has been processed, as one commit or not at all. @throws EvertError fenced; conflict: it has been
+   * processed already
    */
   transact(operations: readonly Operation[]): Promise<{ position: string }>;
 }
 
 /**
- * Who reads topics under a name; the server remembers how far it has come. Whoever opens the name next takes its place: what this one says from then on is refused.
+ * Who reads topics under a name; the server remembers how far it has come. Whoever opens the name next takes its place: what this one says from then
+ * on is refused.
  */
 export interface Consumer<Row = AnyRow> extends AsyncIterable<ConsumedBatch<Row>> {
   readonly name: string;
@@ -252,8 +255,8 @@ export interface Client {
     options?: AppendOptions,
   ): Promise<AppendResult>;
   /**
-   * The same for columns, as an Arrow stream: one array for each column, all of one length, not to be changed before this is settled. A column left out is
-   * null. Several under way at once go faster than one after the other; each is a commit of its own.
+   * The same for columns, as an Arrow stream: one array for each column, all of one length, not to be changed before this is settled. A column left
+   * out is null. Several under way at once go faster than one after the other; each is a commit of its own.
    */
   appendColumns<T = unknown>(
     topic: string | Named,
@@ -269,7 +272,8 @@ export interface Client {
   /** Each statement is a transaction of its own unless inside BEGIN ... COMMIT. Sent once, never again by itself. */
   sql(text: string, params?: readonly unknown[], options?: ReadOptions): Promise<SqlResponse>;
   /**
-   * The rows of one query at one position, as objects, some at a time as they arrive: for answers too long to be held. The server makes them as they are taken.
+   * The rows of one query at one position, as objects, some at a time as they arrive: for answers too long to be held. The server makes them as they
+   * are taken.
    * @throws EvertError also between rows, where the connection breaks: not all have come then.
    */
   stream<Row = AnyRow>(

@@ -8,8 +8,8 @@
  * - weights[i] is never 0; +n adds the row n times, -n takes it away n times.
  * - commits[i] is the index of the row's commit within the step, ascending in what a source delivers. Operators carry it
  *   on as far as an as-of join may need it (filter, project, mapFunction); others may write 0.
- * - late[i], where it is there, has the texts of column i, whose ids are not in columns[i]: they are not interned yet. So it comes only to an operator
- *   that says that it takes the column late (Node.interest), who interns those of the rows it keeps.
+ * - late[i], where it is there, has the texts of column i, whose ids are not in columns[i]: they are not interned yet. So it comes only to an
+ *   operator that says that it takes the column late (Node.interest), who interns those of the rows it keeps.
  * - The producer owns the arrays and may reuse them as soon as its consumers have returned from push(): whoever keeps rows copies them.
  */
 import { type Physical, physicalOf, type SqlType } from "../batch/types.ts";

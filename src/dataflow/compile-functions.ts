@@ -1,4 +1,6 @@
-/** Functions that make rows of rows: of the user, series, and functions in FROM. What they are given is computed by the loop before them, as columns. */
+/**
+ * Functions that make rows of rows: of the user, series, and functions in FROM. What they are given is computed by the loop before them, as columns.
+ */
 import { typeToString } from "../batch/types.ts";
 import * as build from "../plan/build.ts";
 import type { Expr } from "../plan/expression.ts";

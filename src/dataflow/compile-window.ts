@@ -1,6 +1,6 @@
 /**
- * Windows: the input is stored with what the functions read as further columns (where these are not plain columns already), and each function becomes an
- * evaluator over it, with its reach: how far it looks, and how far a change is seen.
+ * Windows: the input is stored with what the functions read as further columns (where these are not plain columns already), and each function becomes
+ * an evaluator over it, with its reach: how far it looks, and how far a change is seen.
  */
 import { assert } from "../base/assert.ts";
 import { notSupported } from "../base/errors.ts";

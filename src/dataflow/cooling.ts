@@ -24,9 +24,15 @@ export interface CoolingOptions {
 }
 
 const WARM = 0.55;
-/** Where all but so small a part of the limit is taken, tables take no more than they have free slots for: what a row on disk keeps in memory is to push out no view. */
+/**
+ * Where all but so small a part of the limit is taken, tables take no more than they have free slots for: what a row on disk keeps in memory is to
+ * push out no view.
+ */
 const FULL_PART = 32;
-/** Free slots that a store should have: a part of all it has, or what a piece of work and two steps take (rows of the last step stay for a while), if that is no large part. */
+/**
+ * Free slots that a store should have: a part of all it has, or what a piece of work and two steps take (rows of the last step stay for a while), if
+ * that is no large part.
+ */
 const FREE_PART = 16;
 const FREE_MAX = 131_072;
 const FREE_PART_MOST = 4;
@@ -38,7 +44,10 @@ const ROW_BYTES = 64;
 /** Of however many stores, a row of a step seldom comes to more. */
 const STORES_MOST = 4;
 const STEP_ROWS_MIN = 256;
-/** Of a store's rows in memory, below which none goes out, and which part of what tables may take, where that is less: a run costs a file, and a buffer to write it. */
+/**
+ * Of a store's rows in memory, below which none goes out, and which part of what tables may take, where that is less: a run costs a file, and a
+ * buffer to write it.
+ */
 const STORE_BYTES_MIN = 1 << 20;
 const STORE_PART_MIN = 32;
 /** Files open at once, of all tables, beyond which no more are made: the log and connections need theirs. */
@@ -211,7 +220,9 @@ export class Cooling {
     for (const store of this.#stores()) await store.cold?.stop();
   }
 
-  /** Whether rows that come to the table near the memory limit find room, because others that nobody at `horizon` or later misses can go to disk now. */
+  /**
+   * Whether rows that come to the table near the memory limit find room, because others that nobody at `horizon` or later misses can go to disk now.
+   */
   makesRoom(store: Store, horizon: number): boolean {
     const { cold } = store;
     if (cold === null || !cold.maySpillSoon || performance.now() < this.#failedUntil) return false;

@@ -413,8 +413,8 @@ export class Graph implements Host {
   }
 
   /**
-   * Who does not have its rows ends, and its views with it. Without rows of a topic nothing would be right any more; and of what is damaged the checkpoint may
-   * say that it is there.
+   * Who does not have its rows ends, and its views with it. Without rows of a topic nothing would be right any more; and of what is damaged the
+   * checkpoint may say that it is there.
    */
   #tellFetched({ node, error }: { readonly node: Node; readonly error: unknown }): void {
     if (error === null) node.fetched();

@@ -65,7 +65,9 @@ export class MemoryLimit {
     if (this.#areMany(this.#came)) this.#countAgainAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether so many rows have come since there were `rows` that it is time to look who has to stop: also where somebody else has counted meanwhile. */
+  /**
+   * Whether so many rows have come since there were `rows` that it is time to look who has to stop: also where somebody else has counted meanwhile.
+   */
   isDue(rows: number): boolean {
     return this.#areMany(this.rows - rows);
   }

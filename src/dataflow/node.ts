@@ -171,7 +171,10 @@ export abstract class Node implements Operator {
   /** The node has come from a build into the live circuit: what it knows of its step or its sources' journals is made anew. */
   rebind(): void {}
 
-  /** Gives back what it holds of its sources (indexes on their stores): before another takes a source's place, after it has failed, and when it leaves. */
+  /**
+   * Gives back what it holds of its sources (indexes on their stores): before another takes a source's place, after it has failed, and when it
+   * leaves.
+   */
   unbind(): void {}
 
   /** Somebody more (1) or less (-1) needs all rows of its store in memory. */

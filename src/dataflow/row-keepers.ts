@@ -7,7 +7,10 @@ export interface KeptRows {
   readonly store: Store;
   /** Whose rows these are: a table's own, a view's own, or else what is kept to make views. */
   readonly owner: { readonly kind: "table" | "view"; readonly id: number } | null;
-  /** Ids of views that are made from operators which need the rows there. All of them: operators are shared, and a view that goes alone may change nothing. */
+  /**
+   * Ids of views that are made from operators which need the rows there. All of them: operators are shared, and a view that goes alone may change
+   * nothing.
+   */
   readonly views: readonly number[];
 }
 

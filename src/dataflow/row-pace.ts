@@ -3,8 +3,8 @@
  * backtracks, a list of thousands to compare with). So the event loop has its turn in time, whatever a query computes. No answer depends
  * on it.
  *
- * Two milliseconds, as long as a slice of the stepper: with four, a third more turns took over six, and a table of four million rows was loaded 12 % slower (two runs by
- * turns), for fewer rows stay in the processor's cache from one operator to the next.
+ * Two milliseconds, as long as a slice of the stepper: with four, a third more turns took over six, and a table of four million rows was loaded 12 %
+ * slower (two runs by turns), for fewer rows stay in the processor's cache from one operator to the next.
  */
 const TARGET_MS = 2;
 const ROWS_FIRST = 128;

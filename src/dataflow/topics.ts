@@ -61,9 +61,9 @@ export class Topics {
   }
 
   /**
-   * The table is to have more columns: a store for its rows, which is to hold all of them, born with the last step, which was `epoch`, before it takes the
-   * place of the one there is. What was made before then goes on with the rows it has, which are fed what the new ones are, as far as they have
-   * the columns; they leave with the last who reads them.
+   * The table is to have more columns: a store for its rows, which is to hold all of them, born with the last step, which was `epoch`, before it
+   * takes the place of the one there is. What was made before then goes on with the rows it has, which are fed what the new ones are, as far as they
+   * have the columns; they leave with the last who reads them.
    */
   layOutAnew(spec: TableSpec, epoch: number): LaidOutAnew {
     assert(!this.#graph.running, "tables are laid out between steps");
@@ -125,7 +125,10 @@ export class Topics {
     return this.#streams.get(id)?.interest(column) ?? "none";
   }
 
-  /** Which columns of the stream its operators look at in this thread, those that only queries and builds still hold included: the others need not be decoded. */
+  /**
+   * Which columns of the stream its operators look at in this thread, those that only queries and builds still hold included: the others need not be
+   * decoded.
+   */
   wants(id: number): (column: number) => boolean {
     // A step of one row asks for each column of its topic, and a column nobody wants is one that all views are asked about.
     if (this.#wantsOf !== this.#graph.shape) this.#wants.clear();

@@ -212,7 +212,10 @@ export class ViewBuild implements Build {
     this.#kept.push(node);
   }
 
-  /** A node has joined the live circuit. Where the build has made an equal one, that one is read in its place later: what has to be in memory, stays there. */
+  /**
+   * A node has joined the live circuit. Where the build has made an equal one, that one is read in its place later: what has to be in memory, stays
+   * there.
+   */
   joined(node: Node): void {
     const own = this.#graph.find(node.identity);
     if (own === node || !(own instanceof StoredNode)) return;

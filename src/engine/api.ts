@@ -58,13 +58,16 @@ export interface Engine {
   append(topic: string, rows: readonly unknown[], options?: AppendOptions): Promise<AppendResult>;
   /** What the columns have in records that do not name them, at this moment (BatchBuilder.setFallbacks); null: none has a default. */
   fallbacks(topic: TopicInfo): readonly unknown[] | null;
-  /** The record as the program's own schema leaves it, of a topic whose records are checked one by one (TopicInfo). @throws EvertError of the first value that it refuses */
+  /**
+   * The record as the program's own schema leaves it, of a topic whose records are checked one by one (TopicInfo). @throws EvertError of the first
+   * value that it refuses
+   */
   checkedRecord(topic: string, record: unknown): unknown;
   /** The same as append in columns, of records that are complete. REQUIRES of a topic whose records are checked that these were. */
   appendBatch(topic: string, batch: Batch, options?: AppendBatchOptions): Promise<AppendResult>;
   /**
-   * One Arrow IPC stream, in one commit. Columns by name; one that is not there has its default, or is null. The stream's memory is given away: the caller does not write to
-   * it any more. @throws as append.
+   * One Arrow IPC stream, in one commit. Columns by name; one that is not there has its default, or is null. The stream's memory is given away: the
+   * caller does not write to it any more. @throws as append.
    */
   appendArrow(topic: string, stream: Uint8Array, options?: AppendOptions): Promise<AppendResult>;
   /** What the request was answered whose idempotency key this is; null: there was none. @throws EvertError idempotency_conflict. */
@@ -132,7 +135,10 @@ export interface Engine {
   /** Resolves when every commit up to now is durable and reflected. */
   settled(): Promise<void>;
   checkpoint(): Promise<void>;
-  /** Deletes a row, and takes all that there ever was of it out of the data directory's files. @throws EvertError what kept it from it: then erasing it again goes on */
+  /**
+   * Deletes a row, and takes all that there ever was of it out of the data directory's files. @throws EvertError what kept it from it: then erasing
+   * it again goes on
+   */
   erase(topic: string, key: Key): Promise<Erased>;
   /** Takes out of the log all that topics' retention and compaction let go, up to now. @throws EvertError what kept it from it */
   compact(): Promise<void>;

@@ -2,8 +2,9 @@
  * From the checkpoint to the end of the log: what a start has to do before the database is what it was when it stopped.
  *
  * The log after the checkpoint is fed to the circuit, the same steps as live, and each step is published at once, since all of it is durable. So
- * readers may be let in before the end (`answerWhileCatchingUp`): what they see existed, at the position they are told, and with `atLeast`
- * they wait for what they need. Where rows were taken out of what is replayed, they wait until it is behind (moments.ts). Who writes waits: constraints are decided by what the log holds, all of it.
+ * readers may be let in before the end (`answerWhileCatchingUp`): what they see existed, at the position they are told, and with `atLeast` they wait
+ * for what they need. Where rows were taken out of what is replayed, they wait until it is behind (moments.ts). Who writes waits: constraints are
+ * decided by what the log holds, all of it.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError } from "../base/errors.ts";

@@ -390,8 +390,9 @@ export class Core {
   }
 
   /**
-   * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the
-   * catalog; no events: nothing happens. `isFirst`: see Committer.reserve. `onStaged`: it is in the log, though it may yet wait for replicas for longer than who has asked for it.
+   * Commits catalog events in a group of their own and waits until they are applied. `make` runs while nobody else can change the catalog; no events:
+   * nothing happens. `isFirst`: see Committer.reserve. `onStaged`: it is in the log, though it may yet wait for replicas for longer than who has
+   * asked for it.
    */
   async define(
     make: () => readonly CatalogEvent[] | Promise<readonly CatalogEvent[]>,
@@ -430,7 +431,10 @@ export class Core {
     return this.define(() => this.#shownBefore().then(make), isFirst);
   }
 
-  /** What has been committed is durable, before the gate is closed for who decides by it: nobody waits behind it for replicas that are not there. @throws EvertError timeout */
+  /**
+   * What has been committed is durable, before the gate is closed for who decides by it: nobody waits behind it for replicas that are not there.
+   * @throws EvertError timeout
+   */
   async #toldBefore(): Promise<void> {
     if (this.committer.refusal !== null) throw this.committer.refusal;
     await this.durability.told(this.log.lastPosition);

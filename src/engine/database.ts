@@ -234,7 +234,8 @@ export class Database implements Engine {
     } catch (error) {
       return Promise.reject(error);
     }
-    // Promises cost as much as staging a row, and an async function keeps all it knows while it waits: what is usual waits for one promise, with one function.
+    // Promises cost as much as staging a row, and an async function keeps all it knows while it waits: what is usual waits for one promise, with one
+    // function.
     const parts = [part];
     let staged: StagedNow;
     try {
@@ -383,8 +384,8 @@ export class Database implements Engine {
   }
 
   /**
-   * Runs `work`, which decides by what it reads, and stores what it writes as one commit: as if nothing had happened meanwhile. It runs again where something
-   * did, so it has no other effects. @throws EvertError what it throws; conflict
+   * Runs `work`, which decides by what it reads, and stores what it writes as one commit: as if nothing had happened meanwhile. It runs again where
+   * something did, so it has no other effects. @throws EvertError what it throws; conflict
    */
   transaction<T>(
     work: (transaction: TransactionWork) => Promise<T> | T,

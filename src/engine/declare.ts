@@ -20,9 +20,9 @@ import { refuseCircle, sinkOf } from "./sink-rules.ts";
 import { deadLetterEvents } from "./write/dead-letters.ts";
 
 /**
- * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and
- * those made by a statement, whose text may also mean another plan to this version than to the one that made their rows. All of it comes before what others
- * write (Committer.reserve).
+ * A view that is created anew changes what those that read it mean, which are then created anew in their turn: declared ones, and those made by a
+ * statement, whose text may also mean another plan to this version than to the one that made their rows. All of it comes before what others write
+ * (Committer.reserve).
  */
 export async function declareApp(
   core: Core,

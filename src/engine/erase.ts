@@ -3,15 +3,16 @@
  *
  * 1. The row is deleted: views follow, and everybody who follows them.
  * 2. The log goes on in a new segment, so that all that ever was of the key is in full ones, which are sealed.
- * 3. When nobody reads rows any more as they were before, and their texts are gone from memory, rows on disk are written anew, and then a checkpoint with everything, in
- *    files of their own. A start from it does not need the delete any more.
+ * 3. When nobody reads rows any more as they were before, and their texts are gone from memory, rows on disk are written anew, and then a checkpoint
+ *    with everything, in files of their own. A start from it does not need the delete any more.
  * 4. The rows and deletes are taken out of the sealed segments.
  *
- * A replica has files of its own, and decides nothing of what is in the log: there the row has to be gone already, by erasing it on the leader, and steps 3 and 4 are done for what
- * the replica has. That it is all is seen at the end, when the topic's records are looked through once more.
+ * A replica has files of its own, and decides nothing of what is in the log: there the row has to be gone already, by erasing it on the leader, and
+ * steps 3 and 4 are done for what the replica has. That it is all is seen at the end, when the topic's records are looked through once more.
  *
- * A crash, or a failure, leaves the key deleted and part of its history there: erasing it again goes on. What it was copied to is no business of this one: rows of sinks, which have a history of
- * their own, are named; as-of joins, whose rows keep what they met, forbid it; backups and other servers have files of their own.
+ * A crash, or a failure, leaves the key deleted and part of its history there: erasing it again goes on. What it was copied to is no business of this
+ * one: rows of sinks, which have a history of their own, are named; as-of joins, whose rows keep what they met, forbid it; backups and other servers
+ * have files of their own.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
@@ -32,11 +33,17 @@ const READERS_MS = 60_000;
 const SLICE_MS = 3;
 
 interface Replicas {
-  /** While this is done, deletes up to the position go: who copies the log meanwhile may have met the key in one segment, and not find its delete in another. */
+  /**
+   * While this is done, deletes up to the position go: who copies the log meanwhile may have met the key in one segment, and not find its delete in
+   * another.
+   */
   erasing(position: number, done: () => Promise<void>): Promise<void>;
 }
 
-/** `renew`: takes a checkpoint of everything; `replicas`: whose deletes go, too. @throws EvertError what kept it from it: then erasing it again goes on */
+/**
+ * `renew`: takes a checkpoint of everything; `replicas`: whose deletes go, too. @throws EvertError what kept it from it: then erasing it again goes
+ * on
+ */
 export async function eraseKey(
   core: Core,
   renew: () => Promise<void>,
@@ -64,7 +71,9 @@ export async function eraseKey(
   return { position: String(gone), sinks: sinksOver(core, topic) };
 }
 
-/** The key of `part` as it was up to `to` is taken out of what readers see, of files and of the log. `shown`: what readers have to be shown before. */
+/**
+ * The key of `part` as it was up to `to` is taken out of what readers see, of files and of the log. `shown`: what readers have to be shown before.
+ */
 async function takenOut(
   core: Core,
   renew: () => Promise<void>,
@@ -101,7 +110,10 @@ function sinksOver(core: Core, topic: TopicEntry): string[] {
   });
 }
 
-/** On a replica. Up to the last record of the key that there was; 0: there was none. @throws EvertError what kept it from it: then erasing it again goes on */
+/**
+ * On a replica. Up to the last record of the key that there was; 0: there was none. @throws EvertError what kept it from it: then erasing it again
+ * goes on
+ */
 export async function eraseCopy(
   core: Core,
   renew: () => Promise<void>,

@@ -1,8 +1,8 @@
 /**
  * Declared indexes: each is an ordered index on its relation's store, kept as long as it is in the catalog.
  *
- * What an index holds follows from the rows it is over: it is nowhere but in memory, made with its store (before rows come from the log or a checkpoint)
- * or grown over rows that are there, and it changes with them, in the same step. So who reads as of an epoch sees both at that epoch.
+ * What an index holds follows from the rows it is over: it is nowhere but in memory, made with its store (before rows come from the log or a
+ * checkpoint) or grown over rows that are there, and it changes with them, in the same step. So who reads as of an epoch sees both at that epoch.
  */
 
 import type { Pause } from "../log/log.ts";
@@ -45,8 +45,8 @@ export class Indexes {
   }
 
   /**
-   * Before an index is in the catalog its rows are entered, a slice at a time. A leader has done that by then, beside its steps (create-index.ts), and `define` runs at
-   * once. A follower meets the index between two of its leader's commits: its steps wait, and everything else goes on.
+   * Before an index is in the catalog its rows are entered, a slice at a time. A leader has done that by then, beside its steps (create-index.ts),
+   * and `define` runs at once. A follower meets the index between two of its leader's commits: its steps wait, and everything else goes on.
    */
   grown(
     { on, items, unique }: IndexEntry,

@@ -1,6 +1,6 @@
 /**
- * A database from its start to its end: the log behind the checkpoint is replayed, what the program declares is made true, views are built, checkpoints taken
- * and history let go of while it runs, and at the end all of it comes to rest. What is asked of it meanwhile is in database.ts.
+ * A database from its start to its end: the log behind the checkpoint is replayed, what the program declares is made true, views are built,
+ * checkpoints taken and history let go of while it runs, and at the end all of it comes to rest. What is asked of it meanwhile is in database.ts.
  */
 import type { Disk } from "../base/disk.ts";
 import { EvertError, toEvertError } from "../base/errors.ts";

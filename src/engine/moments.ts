@@ -1,8 +1,9 @@
 /**
  * Which of the positions that are passed are moments of the log, which may be shown.
  *
- * Of a log that was compacted, or out of which a key was erased, not every prefix is there any more: a copy that goes through it, and a start from far behind, pass positions where
- * a row is gone that what replaced it has not followed yet. They are stepped and published as any, so that rows may be freed; but nobody is shown them.
+ * Of a log that was compacted, or out of which a key was erased, not every prefix is there any more: a copy that goes through it, and a start from
+ * far behind, pass positions where a row is gone that what replaced it has not followed yet. They are stepped and published as any, so that rows may
+ * be freed; but nobody is shown them.
  */
 import { EvertError } from "../base/errors.ts";
 
@@ -51,7 +52,10 @@ export class Moments {
     this.advanced();
   }
 
-  /** REQUIRES of who reads: that it looks at isWhole again in the turn in which it takes what is published. @throws EvertError not_ready; why nobody is to wait any more */
+  /**
+   * REQUIRES of who reads: that it looks at isWhole again in the turn in which it takes what is published. @throws EvertError not_ready; why nobody
+   * is to wait any more
+   */
   async wait(timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
     if (this.isWhole) return;
     if (this.#refusal !== null) throw this.#refusal;

@@ -238,7 +238,8 @@ async function openOn(
 }
 
 /**
- * A checkpoint is taken of what is on the disk: where it has met more, the log had more, and it may have been acknowledged. A checkpoint that is of no other use, as that of another version, knows it as well.
+ * A checkpoint is taken of what is on the disk: where it has met more, the log had more, and it may have been acknowledged. A checkpoint that is of
+ * no other use, as that of another version, knows it as well.
  * @throws EvertError log_damaged
  */
 async function refuseShorter(found: FoundEnd, disk: Disk, directory: string): Promise<void> {

@@ -60,13 +60,13 @@ export interface OpenOptions {
    */
   readonly answerWhileCatchingUp?: boolean;
   /**
-   * The address of a server that leads: this database follows it, as a replica. It has what the leader has, and answers reads; what is to be written is refused
-   * (`not_leader`) and belongs there. evert promote makes it the leader.
+   * The address of a server that leads: this database follows it, as a replica. It has what the leader has, and answers reads; what is to be written
+   * is refused (`not_leader`) and belongs there. evert promote makes it the leader.
    */
   readonly follow?: string | FollowOptions;
   /**
-   * How many replicas are to have a commit durably before it is acknowledged and shown here. With fewer of them an append is refused with `timeout` after
-   * `syncTimeoutMs`; it stays, and is shown once they have it. Default 0: it is acknowledged when it is durable here.
+   * How many replicas are to have a commit durably before it is acknowledged and shown here. With fewer of them an append is refused with `timeout`
+   * after `syncTimeoutMs`; it stays, and is shown once they have it. Default 0: it is acknowledged when it is durable here.
    */
   readonly syncFollowers?: number;
   /** Default 10,000. */
@@ -78,8 +78,9 @@ export interface OpenOptions {
   /** What a view may keep and make before it is stopped; the others go on. */
   readonly limits?: Partial<StateLimits>;
   /**
-   * Bytes that all state may take together; half of the machine's memory by default. Near it, rows of tables, views and groups that nobody asks for go to disk,
-   * but for those that are found in an order; appends that need more room in a table whose rows stay are refused (`out_of_memory`). At it, the view that grows is stopped (`view_limit`).
+   * Bytes that all state may take together; half of the machine's memory by default. Near it, rows of tables, views and groups that nobody asks for
+   * go to disk, but for those that are found in an order; appends that need more room in a table whose rows stay are refused (`out_of_memory`). At
+   * it, the view that grows is stopped (`view_limit`).
    */
   readonly memoryLimit?: number;
   /**
@@ -168,7 +169,9 @@ export class Db {
     return this.engine.erase(topicName(topic), key);
   }
 
-  /** Takes out of the log all that topics' retention and compaction let go by now; it happens by itself, too. @throws EvertError what kept it from it */
+  /**
+   * Takes out of the log all that topics' retention and compaction let go by now; it happens by itself, too. @throws EvertError what kept it from it
+   */
   compact(): Promise<void> {
     return this.engine.compact();
   }
@@ -183,12 +186,14 @@ export class Db {
   }
 
   /**
-   * Several appends and deletes that appear together or not at all; only if what `expect` says still holds. @throws EvertError conflict: what does not
+   * Several appends and deletes that appear together or not at all; only if what `expect` says still holds. @throws EvertError conflict: what does
+   * not
    */
   transact(operations: readonly TopicOperation[], options?: DbTransactOptions): Promise<{ position: string }>;
   /**
-   * Runs `work`, which reads rows and says what to append and delete: all of it is stored as one commit, as if nothing else had happened since its first
-   * read. Where something has, it runs again, so it should have no other effects. @throws EvertError what `work` throws, and then nothing is stored; conflict
+   * Runs `work`, which reads rows and says what to append and delete: all of it is stored as one commit, as if nothing else had happened since its
+   * first read. Where something has, it runs again, so it should have no other effects. @throws EvertError what `work` throws, and then nothing is
+   * stored; conflict
    */
   transact<T>(work: (transaction: Transaction) => Promise<T> | T): Promise<{ position: string; result: T }>;
   async transact<T>(
@@ -250,8 +255,8 @@ export class Db {
   }
 
   /**
-   * Copies the log, as of one position, into a directory: a new one, or an earlier backup, which is brought up to date. The database goes on meanwhile.
-   * evert restore makes a data directory of it. @throws EvertError invalid_request: the directory holds something else
+   * Copies the log, as of one position, into a directory: a new one, or an earlier backup, which is brought up to date. The database goes on
+   * meanwhile. evert restore makes a data directory of it. @throws EvertError invalid_request: the directory holds something else
    */
   async backup(directory: string): Promise<Backup> {
     const source = this.engine.backupSource;
@@ -259,7 +264,10 @@ export class Db {
     return { ...report, position: String(report.position) };
   }
 
-  /** Makes a database that was opened with `follow` the leader: it takes writes from then on, and the former leader, as soon as it can be told, no more. */
+  /**
+   * Makes a database that was opened with `follow` the leader: it takes writes from then on, and the former leader, as soon as it can be told, no
+   * more.
+   */
   async promote(): Promise<{ position: string; epoch: number }> {
     const { position, epoch } = await this.engine.replication.promote();
     return { position, epoch };

@@ -1,6 +1,7 @@
 /**
- * A topic read from an offset on: history from disk, then what becomes durable, without polling and without a gap that the topic does not have. A compacted table has such
- * gaps, and every reader of it meets the latest row of each key. A stream has none but before its start: who asks for what is gone there is told where it begins now.
+ * A topic read from an offset on: history from disk, then what becomes durable, without polling and without a gap that the topic does not have. A
+ * compacted table has such gaps, and every reader of it meets the latest row of each key. A stream has none but before its start: who asks for what
+ * is gone there is told where it begins now.
  *
  * The topic's columns may change meanwhile. A record has those that the topic has when it is read; its batch says which these are.
  */

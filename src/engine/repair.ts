@@ -11,7 +11,10 @@ import { KeptNote } from "./replica/note.ts";
 
 export type { RepairReport };
 
-/** As checkLog; what the log had come to is known from what was made of it, or from the list of a backup. @throws EvertError as checkLog; log_damaged: that list is not as it was written */
+/**
+ * As checkLog; what the log had come to is known from what was made of it, or from the list of a backup. @throws EvertError as checkLog; log_damaged:
+ * that list is not as it was written
+ */
 export async function checkDirectory(directory: string, disk: Disk): Promise<CheckReport> {
   return checkLog(
     directory,

@@ -1,12 +1,13 @@
 /**
  * From a backup to a data directory, whole or as it was at an earlier position or time.
  *
- * Everything is made in DATA/restoring and verified there, every byte; then its files move to DATA/log, the newest first: while they do, the first segment is missing, and a
- * server refuses to start. Before, a mark in DATA/log has it refuse: an empty log would pass for a new one. What a restore that was refused has made goes; what one that was killed has
- * left is written over by the next.
+ * Everything is made in DATA/restoring and verified there, every byte; then its files move to DATA/log, the newest first: while they do, the first
+ * segment is missing, and a server refuses to start. Before, a mark in DATA/log has it refuse: an empty log would pass for a new one. What a restore
+ * that was refused has made goes; what one that was killed has left is written over by the next.
  *
- * As it was earlier: the copy is opened as a log. Its sealed segments before the last commit wanted are taken over; the commits behind them are appended, one by one, to a new one that is
- * told their times, up to the last one wanted. Positions, offsets, times and idempotency keys are the same; the log is another by its id.
+ * As it was earlier: the copy is opened as a log. Its sealed segments before the last commit wanted are taken over; the commits behind them are
+ * appended, one by one, to a new one that is told their times, up to the last one wanted. Positions, offsets, times and idempotency keys are the
+ * same; the log is another by its id.
  */
 import { assert } from "../base/assert.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -253,8 +254,9 @@ interface Definition {
 }
 
 /**
- * All that there have ever been, in their order: the log keeps the records of those that were dropped. Each is registered when the log made has come to it: what stands before it is read, and written,
- * in the schemas of then, since whoever follows that log knows no others there. Only as what it was first a topic is known to the old log from the beginning: a sealed segment is read by its topics.
+ * All that there have ever been, in their order: the log keeps the records of those that were dropped. Each is registered when the log made has come
+ * to it: what stands before it is read, and written, in the schemas of then, since whoever follows that log knows no others there. Only as what it
+ * was first a topic is known to the old log from the beginning: a sealed segment is read by its topics.
  */
 async function definitionsIn(log: Log): Promise<Definition[]> {
   register([log], OWN_TOPICS);

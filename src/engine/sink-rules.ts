@@ -89,8 +89,8 @@ function words(names: readonly string[]): string {
 }
 
 /**
- * A view that is made anew may come to read what its own readers append, whether it has a sink itself or not. @throws EvertError if it does, by way of
- * the view with this id, in whose place it is made.
+ * A view that is made anew may come to read what its own readers append, whether it has a sink itself or not. @throws EvertError if it does, by way
+ * of the view with this id, in whose place it is made.
  */
 export function refuseCircle(core: Core, name: string, query: Query, replaces: number): void {
   const circle = pathTo(core, query, replaces, []);
@@ -107,8 +107,8 @@ function said(names: readonly string[]): string {
 }
 
 /**
- * What stands between the relation with this id and the query that reads it, from the relation on; null: it does not read it. A view whose code is not
- * there yet is passed over: it is asked when it is declared.
+ * What stands between the relation with this id and the query that reads it, from the relation on; null: it does not read it. A view whose code is
+ * not there yet is passed over: it is asked when it is declared.
  */
 function pathTo(core: Core, query: Query, wanted: number, seen: readonly number[]): string[] | null {
   for (const id of sourceIds(query.plan)) {

@@ -169,7 +169,10 @@ class Sink {
   #pieceRows = PIECE_ROWS;
   /** Rows of the last attempt to append. */
   #attempted = 0;
-  /** Since there was no room in memory, and until there is nothing left to append, rows that are gone are a commit of their own: what is deleted needs no room, and makes some. */
+  /**
+   * Since there was no room in memory, and until there is nothing left to append, rows that are gone are a commit of their own: what is deleted needs
+   * no room, and makes some.
+   */
   #isShort = false;
   /** Why it waits to attempt it again, or null. */
   error: EvertError | null = null;

@@ -1,10 +1,10 @@
 /**
  * Room in memory for steps: what it takes to have some before a step, and amid one.
  *
- * 1. Before a step rows that nobody reads any more are freed, in slices. A step that waits goes first while little is owed, as time of the steps whose
- *    rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together, and what is
- *    dead never piles up. Before and after a step that is large beside the memory limit nothing is left: who wrote the log that is replayed, or followed,
- *    waited for that, too (write/commit-room.ts).
+ * 1. Before a step rows that nobody reads any more are freed, in slices. A step that waits goes first while little is owed, as time of the steps
+ *    whose rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together,
+ *    and what is dead never piles up. Before and after a step that is large beside the memory limit nothing is left: who wrote the log that is
+ *    replayed, or followed, waited for that, too (write/commit-room.ts).
  * 2. Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work.
  */
 import type { Circuit } from "../dataflow/circuit.ts";

@@ -3,8 +3,8 @@
  *
  * 1. The batches of its groups are fed chunk by chunk, each worked off before the next one is. Where other threads keep parts of views, they are
  *    handed their rows first, and begin.
- * 2. When all is fed, the circuit works off the rest. Threads that can be a step ahead are handed the next one's rows while this one takes in what they
- *    have made: they would be idle meanwhile.
+ * 2. When all is fed, the circuit works off the rest. Threads that can be a step ahead are handed the next one's rows while this one takes in what
+ *    they have made: they would be idle meanwhile.
  *
  * Whenever a slice is over, the event loop has a turn.
  */

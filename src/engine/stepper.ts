@@ -27,7 +27,10 @@ export interface StepperHooks extends Pick<WorkContext, "wants" | "placed"> {
   readonly onStepped: (epoch: number, position: number, rows: number, ms: number) => void;
   /** Whether the log is durable up to the position; durable() is called when that has changed. */
   readonly isDurable: (position: number) => boolean;
-  /** What is to be waited for until nobody reads what was before the epoch, where that takes no longer than the disk does; null: nothing. It never fails. */
+  /**
+   * What is to be waited for until nobody reads what was before the epoch, where that takes no longer than the disk does; null: nothing. It never
+   * fails.
+   */
   readonly onPublished: (epoch: number) => Promise<void> | null;
   /** Something that must not happen happened: the engine stops. */
   readonly onBroken: (error: unknown) => void;
@@ -147,7 +150,10 @@ export class Stepper {
     return ++this.epoch;
   }
 
-  /** Runs the job between two steps, once everything enqueued so far has been stepped, but for a change of the catalog that is not durable and what is behind it. */
+  /**
+   * Runs the job between two steps, once everything enqueued so far has been stepped, but for a change of the catalog that is not durable and what is
+   * behind it.
+   */
   atBoundary(run: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#broken !== null) {

@@ -1,4 +1,7 @@
-/** What the topics of a directory are called, for whoever tells of damage: as its checkpoint says, since the log that has the definitions may be what is damaged. */
+/**
+ * What the topics of a directory are called, for whoever tells of damage: as its checkpoint says, since the log that has the definitions may be what
+ * is damaged.
+ */
 import { type Disk, joinPath } from "../base/disk.ts";
 import { EngineCatalog } from "./catalog/catalog.ts";
 import { CATALOG_ENTRY, SINK_ENTRY, TICK_ENTRY } from "./catalog/hidden-topics.ts";

@@ -7,8 +7,9 @@
  * 1. The source says which files there are, and how much of each is durable: that is one position.
  * 2. A sealed segment is copied under another name, verified, every byte, and given its name. Of a segment of frames what the copy has already stays;
  *    the rest is written behind it, and its frames are verified. Where a file has given way to its sealed form meanwhile, the source is asked anew.
- *    What the copy has already is compared first, sealed segments by their tails, those of frames by the last one: another server's may differ, and the two are not mixed.
- *    A file without commits (a closing mark alone) that the log has begun anew since is taken out of the copy, which misses nothing by it, and copied again.
+ *    What the copy has already is compared first, sealed segments by their tails, those of frames by the last one: another server's may differ, and
+ *    the two are not mixed. A file without commits (a closing mark alone) that the log has begun anew since is taken out of the copy, which misses
+ *    nothing by it, and copied again.
  * 3. backup.json is replaced, atomically; then files go that it no longer names.
  *
  * So until the new copy is whole, backup.json names the one before, and all that it names is there.
@@ -143,8 +144,8 @@ class Backup {
   }
 
   /**
-   * Replicas take rows out of their segments by themselves: what has one name need not be the same in another server's directory. A copy with some of each would have rows whose deletes are
-   * gone. @throws EvertError where that would be so
+   * Replicas take rows out of their segments by themselves: what has one name need not be the same in another server's directory. A copy with some of
+   * each would have rows whose deletes are gone. @throws EvertError where that would be so
    */
   async #refuseOther({ name, bytes }: LogFile): Promise<void> {
     const known = this.#sound.get(name);
@@ -174,8 +175,9 @@ class Backup {
   }
 
   /**
-   * A log that was restored from a backup has the id of the one it was taken of, and so has a former leader that went on by itself: what stands behind the same place of one file may be of two histories,
-   * whose frames have the same sizes as often as not. The last frame that both are to have tells it: its header has its time and the checksum of all that is in it.
+   * A log that was restored from a backup has the id of the one it was taken of, and so has a former leader that went on by itself: what stands
+   * behind the same place of one file may be of two histories, whose frames have the same sizes as often as not. The last frame that both are to have
+   * tells it: its header has its time and the checksum of all that is in it.
    * @returns whether the log has begun the file anew: it may where the file had no commit yet, and the next segment has the name of this one
    * @throws EvertError where it is another one; log_damaged: the copy's frames are not as they were written
    */

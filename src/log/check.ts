@@ -7,8 +7,8 @@
  *    behind it, its lost rows. A topic is only known to have lost rows once it appears again.
  * 3. Of a sealed segment every page is decompressed and decoded. What is damaged costs the rows of its topic that lie in it; where even the
  *    directory is, the whole segment is a gap. Beside a sound sealed form the frames it was made of are not looked at: they are to be removed.
- * 4. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last. But where somebody beside the log knows that it had come further (a checkpoint is taken of what
- *    is durable, a backup says its position), what it lacks is lost.
+ * 4. A gap that nothing follows is a torn tail: no acknowledged commit was in it, or it was the last. But where somebody beside the log knows that it
+ *    had come further (a checkpoint is taken of what is durable, a backup says its position), what it lacks is lost.
  */
 import { type Disk, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";
@@ -54,13 +54,19 @@ export interface CheckReport {
   readonly older: readonly OlderForm[];
 }
 
-/** A segment of which an earlier form is sound and stands for a later one, which is damaged: what was taken out of it in between is there again. Opening the log removes the later one. */
+/**
+ * A segment of which an earlier form is sound and stands for a later one, which is damaged: what was taken out of it in between is there again.
+ * Opening the log removes the later one.
+ */
 export interface OlderForm {
   readonly segment: string;
   readonly instead: string;
 }
 
-/** `reached`: what is missing up to there is damage, too. REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found, format_unsupported, io_error */
+/**
+ * `reached`: what is missing up to there is damage, too. REQUIRES that no process has the log open. @throws EvertError directory_locked, not_found,
+ * format_unsupported, io_error
+ */
 export async function checkLog(
   directory: string,
   disk: Disk,

@@ -1,9 +1,9 @@
 /**
  * Frames that are on this disk and do not count yet, because others are to have them too.
  *
- * Where that is required, a frame that has been written waits here, in order, until somebody confirms its position; then it becomes durable, as far as anybody can tell: readers
- * see it, and those who appended it are answered. Who has waited too long is told so; the frame stays, and becomes durable when it is confirmed. A start of the log
- * finds what is on its disk, confirmed or not.
+ * Where that is required, a frame that has been written waits here, in order, until somebody confirms its position; then it becomes durable, as far
+ * as anybody can tell: readers see it, and those who appended it are answered. Who has waited too long is told so; the frame stays, and becomes
+ * durable when it is confirmed. A start of the log finds what is on its disk, confirmed or not.
  */
 import type { EvertError } from "../base/errors.ts";
 import type { Position, Requirement } from "./log.ts";

@@ -1,7 +1,9 @@
 /**
- * The beginning of a log, up to a position or time, as the beginning of another one: its sealed segments as they lie, with the other's id in their tails.
+ * The beginning of a log, up to a position or time, as the beginning of another one: its sealed segments as they lie, with the other's id in their
+ * tails.
  *
- * Rows may have been taken out of them: so what is behind them may be appended anew, commit by commit, and they may not, since a commit's rows get the next offsets then.
+ * Rows may have been taken out of them: so what is behind them may be appended anew, commit by commit, and they may not, since a commit's rows get
+ * the next offsets then.
  */
 import { type Disk, joinPath, readFully, writeFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";

@@ -2,7 +2,8 @@
  * Up to where the log is durable, and who is told.
  *
  * 1. A frame has been written: it is stored. Where others are to have it, too, it waits for them (confirmations.ts).
- * 2. Then it is durable: the index knows it, so that readers find it, the position moves, listeners are told, and each commit's promise resolves, in order.
+ * 2. Then it is durable: the index knows it, so that readers find it, the position moves, listeners are told, and each commit's promise resolves, in
+ *    order.
  */
 import { assert } from "../base/assert.ts";
 import { Confirmations } from "./confirmations.ts";

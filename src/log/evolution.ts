@@ -1,8 +1,8 @@
 /**
  * From an older schema of a topic to its newest: how rows that were written before a change are read after it.
  *
- * A log never changes what was written, so a batch stays in the schema it names. Whoever decodes one hands on the batch in the newest schema, a column at a
- * time and never a row:
+ * A log never changes what was written, so a batch stays in the schema it names. Whoever decodes one hands on the batch in the newest schema, a
+ * column at a time and never a row:
  *
  * - a column that both have is taken as it is; where its type was widened since, it is converted;
  * - one that came later has one value for all rows, which was decided when it was added;

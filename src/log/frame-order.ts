@@ -1,6 +1,6 @@
 /**
- * What must hold from frame to frame, and from segment to segment where one is sealed: one log, positions and each topic's offsets without gap, times that never fall. A frame that is
- * sound by itself but breaks the order stands behind something that was lost.
+ * What must hold from frame to frame, and from segment to segment where one is sealed: one log, positions and each topic's offsets without gap, times
+ * that never fall. A frame that is sound by itself but breaks the order stands behind something that was lost.
  */
 import type { BatchEntry, FrameHeader } from "./frame.ts";
 import type { CommitInfo } from "./log.ts";

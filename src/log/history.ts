@@ -1,8 +1,9 @@
 /**
- * Rows of the log for whoever wants them all and no commits: of sealed segments piece by piece, so that threads can read them side by side; for the rest it is said
- * between which positions they lie.
+ * Rows of the log for whoever wants them all and no commits: of sealed segments piece by piece, so that threads can read them side by side; for the
+ * rest it is said between which positions they lie.
  *
- * A piece's file stays open until all pieces of its segment have been given back. So it is read to its end, whatever takes the segment's place meanwhile.
+ * A piece's file stays open until all pieces of its segment have been given back. So it is read to its end, whatever takes the segment's place
+ * meanwhile.
  */
 import { assert } from "../base/assert.ts";
 import type { DiskFile } from "../base/disk.ts";

@@ -1,6 +1,6 @@
 /**
- * That nobody who needs a topic whole is given its first rows and later ones without those between. Retention gives up a topic's first rows, a segment's at a time, while others
- * read: who has read some of the first segment would go on behind the second.
+ * That nobody who needs a topic whole is given its first rows and later ones without those between. Retention gives up a topic's first rows, a
+ * segment's at a time, while others read: who has read some of the first segment would go on behind the second.
  */
 import { EvertError } from "../base/errors.ts";
 import type { Group } from "./log.ts";

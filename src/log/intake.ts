@@ -1,15 +1,17 @@
 /**
  * The way into a log that follows another: what its leader has written, taken over as it stands.
  *
- * - A *frame* is verified (checksums, log, position, offsets, times follow), decoded, handed to the listeners of sealed groups and written, byte for byte, by
- *   the same writer that a leader's own groups go through: one in flight, each synced before it counts. So a crash leaves here what it leaves there.
+ * - A *frame* is verified (checksums, log, position, offsets, times follow), decoded, handed to the listeners of sealed groups and written, byte for
+ *   byte, by the same writer that a leader's own groups go through: one in flight, each synced before it counts. So a crash leaves here what it
+ *   leaves there.
  * - A *sealed segment* comes as a whole file, for positions whose frames the leader no longer has:
  *     1. it lies in the directory under another name, complete and synced; every byte of it is verified, and that it follows;
- *     2. it gets its name, and the directory is synced. A crash from here on leaves it, or it and the frames it takes over, which opening tells apart;
+ *     2. it gets its name, and the directory is synced. A crash from here on leaves it, or it and the frames it takes over, which opening tells
+ *        apart;
  *     3. the index knows it; then the frames go. Nothing of it is handed to listeners: whoever needs its groups reads them.
  *
- * Segments begin where the leader's do, and no segment has commits of two leaders. That is what lets a sealed segment take the place of the frames that had come of
- * it so far. Where a segment ends is known by where the next begins, so the active one grows as long as frames come for it.
+ * Segments begin where the leader's do, and no segment has commits of two leaders. That is what lets a sealed segment take the place of the frames
+ * that had come of it so far. Where a segment ends is known by where the next begins, so the active one grows as long as frames come for it.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { assert } from "../base/assert.ts";

@@ -5,8 +5,8 @@
  *    behind the other.
  * 2. A group with rows of the catalog is joined with none: whoever reads what follows may need the topics it makes. Nor do groups join that
  *    have a topic in two schema versions.
- * 3. The joined frame is hardly ever longer than the frames of its groups would be (each has a header). Where it would be, because one batch's deletes or nulls cost all
- *    rows a bit, fewer are joined: there is room for no more than was made sure of.
+ * 3. The joined frame is hardly ever longer than the frames of its groups would be (each has a header). Where it would be, because one batch's
+ *    deletes or nulls cost all rows a bit, fewer are joined: there is room for no more than was made sure of.
  */
 import { assert } from "../base/assert.ts";
 import { BatchBuilder } from "../batch/builder.ts";

@@ -26,7 +26,10 @@ export interface LogOptions {
   readonly compactedKeysMax?: number;
   /** The log follows another: see intake.ts. Its id is asked for where the log is empty. */
   readonly following?: { readonly logId: () => Promise<number> } | undefined;
-  /** Told where the log ends, before what stands behind that is cut off as a torn write. Where it throws, the log is not opened, and its end is as it was. */
+  /**
+   * Told where the log ends, before what stands behind that is cut off as a torn write. Where it throws, the log is not opened, and its end is as it
+   * was.
+   */
   readonly examine?: ((found: FoundEnd) => Promise<void>) | undefined;
   /** Told what failed in the background and does no harm. */
   readonly report?: (message: string) => void;

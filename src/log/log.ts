@@ -6,9 +6,9 @@
  * group, or several that waited for it. Within a group a topic has one batch, or, where large appends come, several that follow
  * one another; no commit is in two of them. Commit boundaries are kept beside each.
  *
- * Order of events for a group:  commits staged -> sealed (positions are final; its write is begun, if none is under way, and listeners are called, all within one call) ->
- * written -> fdatasync -> `durablePosition` advances, `onDurable` listeners called, each commit's promise resolves.
- * The engine may step a sealed group before it is durable; it must show nothing of it until then.
+ * Order of events for a group: commits staged -> sealed (positions are final; its write is begun, if none is under way, and listeners are called, all
+ * within one call) -> written -> fdatasync -> `durablePosition` advances, `onDurable` listeners called, each commit's promise resolves. The engine
+ * may step a sealed group before it is durable; it must show nothing of it until then.
  */
 
 import type { EvertError } from "../base/errors.ts";
@@ -69,7 +69,10 @@ export interface LogTopic {
   readonly schema: Schema;
   /** Table topics: the columns of the key, which is all a delete keeps. */
   readonly keyColumns?: readonly number[];
-  /** Of a topic with several schemas: which column this is in all of them. Absent: 1, 2, 3 …, and if it is of the newest, every batch is read as it was written. */
+  /**
+   * Of a topic with several schemas: which column this is in all of them. Absent: 1, 2, 3 …, and if it is of the newest, every batch is read as it
+   * was written.
+   */
   readonly columnIds?: readonly number[];
   /** Per column, what rows of the schemas without it have there; null for null. Absent: null for all. */
   readonly missing?: readonly Datum[];
@@ -150,8 +153,8 @@ export interface ReadOptions {
   /** The caller is done with the batches of a group when it asks for the next one: their memory may be used again. */
   readonly reuse?: boolean;
   /**
-   * Of each topic the rows are wanted as they follow. Where retention gives up some that come behind others which have been delivered, reading ends with records_gone, maybe
-   * after all has been delivered.
+   * Of each topic the rows are wanted as they follow. Where retention gives up some that come behind others which have been delivered, reading ends
+   * with records_gone, maybe after all has been delivered.
    */
   readonly unbroken?: boolean;
 }
@@ -160,8 +163,8 @@ export interface HistoryOptions {
   readonly from: Position;
   readonly to: Position;
   /**
-   * By topic the columns that are wanted, as the newest schema has them. Asked once per segment, for the topic may be changed meanwhile; null: they are not all there any
-   * more, and the segment is said to be read by its positions.
+   * By topic the columns that are wanted, as the newest schema has them. Asked once per segment, for the topic may be changed meanwhile; null: they
+   * are not all there any more, and the segment is said to be read by its positions.
    */
   readonly columns: ReadonlyMap<number, () => readonly number[] | null>;
   /** As ReadOptions.ranges. */
@@ -214,8 +217,9 @@ export interface PiecePage extends Page {
 }
 
 /**
- * How a reader of the log lets others have their turn: it asks before each small piece of its work (a frame, a page; well under a millisecond, and maybe
- * none of it what was asked for), and waits for what it is given. Without one it takes a turn of the event loop whenever it has worked for some milliseconds.
+ * How a reader of the log lets others have their turn: it asks before each small piece of its work (a frame, a page; well under a millisecond, and
+ * maybe none of it what was asked for), and waits for what it is given. Without one it takes a turn of the event loop whenever it has worked for some
+ * milliseconds.
  */
 export type Pause = () => Promise<unknown> | null;
 
@@ -271,8 +275,8 @@ export interface LogIntake {
   /** Where a sealed segment is to be written, and synced, before adopt(). */
   readonly incomingPath: string;
   /**
-   * Takes over the sealed segment that lies there, by its name. Listeners are told of no group: they are read. Not whole: rows have been taken out of it, in whose
-   * place others are, which may stand behind it. @throws EvertError, and nothing of it is taken
+   * Takes over the sealed segment that lies there, by its name. Listeners are told of no group: they are read. Not whole: rows have been taken out of
+   * it, in whose place others are, which may stand behind it. @throws EvertError, and nothing of it is taken
    */
   adopt(name: string): Promise<{ readonly isWhole: boolean }>;
 }
@@ -309,15 +313,24 @@ export interface Log {
   readonly logId: number;
   /** Null in a log that is led here. Until lead() nothing else comes into a log that follows: begin() is not called. */
   readonly intake: LogIntake | null;
-  /** From now on the log is led here; what comes begins a segment. REQUIRES that nothing is being received or written. @throws EvertError disk_full: it follows as before */
+  /**
+   * From now on the log is led here; what comes begins a segment. REQUIRES that nothing is being received or written. @throws EvertError disk_full:
+   * it follows as before
+   */
   lead(): Promise<void>;
-  /** From here on the log gives the state of every table: rows may have been taken out that others replace up to there. Beyond the end only in a copy that is not whole. */
+  /**
+   * From here on the log gives the state of every table: rows may have been taken out that others replace up to there. Beyond the end only in a copy
+   * that is not whole.
+   */
   readonly horizon: Position;
   /** The same for who has all of the state up to `position`, and goes on from there. */
   horizonBehind(position: Position): Position;
   /** First position of the segment that the position lies in, or will. */
   segmentOf(position: Position): Position;
-  /** Whether deletes of commits behind the position may have been taken out: who has the log up to there from another time would keep rows that are gone. */
+  /**
+   * Whether deletes of commits behind the position may have been taken out: who has the log up to there from another time would keep rows that are
+   * gone.
+   */
   lacksDeletesBehind(position: Position): boolean;
   /** What is stored from a position on, confirmed or not. */
   stored(from: Position): StoredPieces;
@@ -334,7 +347,9 @@ export interface Log {
   readonly durablePosition: Position;
   /** Rows ever appended to the topic (= its next offset), as of the last staged commit. */
   topicEnd(topicId: number): number;
-  /** The newest schema version in which there are durable rows of the topic, also where the definition of that version was lost; 0: there are none. */
+  /**
+   * The newest schema version in which there are durable rows of the topic, also where the definition of that version was lost; 0: there are none.
+   */
   topicVersion(topicId: number): number;
   /** Rows below it have been given up by retention; 0: none have. (A compacted topic begins where it began, and lacks rows in between.) */
   topicStart(topicId: number): number;
@@ -347,8 +362,8 @@ export interface Log {
   /** Called when one has been. */
   onRegistered(listener: (topicId: number) => void): () => void;
   /**
-   * The topic is gone: what was kept for its next rows is let go. Its schemas stay, for its records are there until they are taken out. REQUIRES that no commit is
-   * being staged.
+   * The topic is gone: what was kept for its next rows is let go. Its schemas stay, for its records are there until they are taken out. REQUIRES that
+   * no commit is being staged.
    */
   forgetTopic(topicId: number): void;
   /** The batch in the newest schema of its topic: it may have been sealed, or its reader begun, before that was registered. */
@@ -362,7 +377,9 @@ export interface Log {
   begin(options?: CommitOptions): CommitDraft;
   /** Ends the open group, so that the next commit starts a new one (the catalog uses it: DDL stands in a group of its own). */
   seal(): void;
-  /** Ends the open group; the next begins a segment, so that those before are full. REQUIRES that nobody who has waited for room() has yet to stage. */
+  /**
+   * Ends the open group; the next begins a segment, so that those before are full. REQUIRES that nobody who has waited for room() has yet to stage.
+   */
   turnOver(): void;
   knownCommit(idempotencyKey: string): KnownCommit | null;
   /** Called synchronously when a group is sealed, in position order. */
@@ -374,8 +391,8 @@ export interface Log {
   /** Groups from disk in order, durable ones only; bounded memory, cancellable by return(). */
   read(options: ReadOptions): AsyncIterable<Group>;
   /**
-   * The same rows in an order of its own, those of a topic in theirs: of segments that are sealed piece by piece, unread, for threads to read; of others, where
-   * to read them. Without commits. Cancellable by return(); files are closed when the last piece has been given back.
+   * The same rows in an order of its own, those of a topic in theirs: of segments that are sealed piece by piece, unread, for threads to read; of
+   * others, where to read them. Without commits. Cancellable by return(); files are closed when the last piece has been given back.
    */
   history(options: HistoryOptions): AsyncGenerator<HistoryPart, void, undefined>;
   /**
@@ -395,11 +412,14 @@ export interface Log {
   sealed(): Promise<void>;
   /** What may be taken out of sealed segments, in the background; asked for before each pass. Without rules nothing goes, ever. */
   keep(rules: () => KeepingRules): void;
-  /** Takes out all that the rules let go, up to the newest sealed segment, and resolves when nothing is left to do. @throws EvertError what kept it from it */
+  /**
+   * Takes out all that the rules let go, up to the newest sealed segment, and resolves when nothing is left to do. @throws EvertError what kept it
+   * from it
+   */
   compact(): Promise<void>;
   /**
-   * Takes the rows of one key, deletes too, out of all segments up to the position, which must be sealed and within the rules' horizon; afterwards no file of the log has them.
-   * `key`: one row of the topic, of which its key counts. @throws EvertError what kept it from it: then some may be there
+   * Takes the rows of one key, deletes too, out of all segments up to the position, which must be sealed and within the rules' horizon; afterwards no
+   * file of the log has them. `key`: one row of the topic, of which its key counts. @throws EvertError what kept it from it: then some may be there
    */
   erase(topicId: number, key: Batch, to: Position): Promise<void>;
   stats(): LogStats;

@@ -1,14 +1,15 @@
 /**
  * Rows of one topic in the open group.
  *
- * Rows of small appends are gathered in the topic's builder; a large batch is *borrowed*: it goes from its caller to the frame, and to the engine, as it is. So
- * the rows of a topic are pieces, one behind the other, each of which becomes a batch of the group. Only the last one is open:
+ * Rows of small appends are gathered in the topic's builder; a large batch is *borrowed*: it goes from its caller to the frame, and to the engine, as
+ * it is. So the rows of a topic are pieces, one behind the other, each of which becomes a batch of the group. Only the last one is open:
  *
  * - A large batch begins a piece of its own, and what comes behind it another. It never divides a commit: where the commit has rows in the open piece
  *   already, all of them go into the builder.
  * - A small batch that is the first of its piece is borrowed for the time being; the next append moves it into the builder.
- * - So is a row that is the topic's first in the group: its bytes are written at once as the frame will have them (batch/row-bytes.ts). Of many topics with a row each
- *   that is all there is to do. A topic that had several rows in the group before is expected to get several: its first goes into the builder, too.
+ * - So is a row that is the topic's first in the group: its bytes are written at once as the frame will have them (batch/row-bytes.ts). Of many
+ *   topics with a row each that is all there is to do. A topic that had several rows in the group before is expected to get several: its first goes
+ *   into the builder, too.
  */
 import type { Arena } from "../base/arena.ts";
 import { assert } from "../base/assert.ts";
@@ -71,7 +72,10 @@ export class OpenTopic {
   #kept: BatchBuilder | null = null;
   /** Whether the group before had more than one row of the topic. */
   #hadSeveral = false;
-  /** How many such rows are left: what was done for one that is not taken (a document made text of, which is too long) is done twice, and the next are often of its kind. */
+  /**
+   * How many such rows are left: what was done for one that is not taken (a document made text of, which is too long) is done twice, and the next are
+   * often of its kind.
+   */
   #untried = 0;
 
   // Of the group, from here on.

@@ -1,6 +1,6 @@
 /**
- * The topics that rows are staged in. Each is opened by its first row and stays open, with its memory, for the groups to come, until it has a newer schema or is gone. Beside them,
- * where each topic of the log ends.
+ * The topics that rows are staged in. Each is opened by its first row and stays open, with its memory, for the groups to come, until it has a newer
+ * schema or is gone. Beside them, where each topic of the log ends.
  */
 import { Arena } from "../base/arena.ts";
 import { ById } from "../base/by-id.ts";

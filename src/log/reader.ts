@@ -5,16 +5,16 @@
  * sealed one says itself what is where (sealed/groups.ts); in one of frames it seeks by the sparse index, reads on sequentially and holds one
  * chunk, or one frame if that is larger. What it delivers was verified to the last byte; what is not as it was written ends it with log_damaged.
  *
- * A reader of some topics leaps: behind the reach of one of a topic's index entries (INDEX_EVERY_BYTES from where it points) and before
- * the next entry there can be no row of it, so it goes on at the next entry. Before each frame and page it asks whether others should have their turn.
+ * A reader of some topics leaps: behind the reach of one of a topic's index entries (INDEX_EVERY_BYTES from where it points) and before the next
+ * entry there can be no row of it, so it goes on at the next entry. Before each frame and page it asks whether others should have their turn.
  *
  * Which commits share a frame is not what others go by: a step of the engine may end amid a frame. So groups are cut to the positions asked for.
  *
- * A segment may be sealed while it is read, and rows may be taken out of it. Whoever has its file open reads on in it; whoever comes to open it and finds
- * it gone finds the one in its place in the index.
+ * A segment may be sealed while it is read, and rows may be taken out of it. Whoever has its file open reads on in it; whoever comes to open it and
+ * finds it gone finds the one in its place in the index.
  *
- * A topic begins at its start: what lies below is given out to nobody, though it be there. A replica may have it in a file of its own, and of the segments
- * behind, which it took over, what the leader has kept.
+ * A topic begins at its start: what lies below is given out to nobody, though it be there. A replica may have it in a file of its own, and of the
+ * segments behind, which it took over, what the leader has kept.
  */
 import { type Disk, type DiskFile, joinPath } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";

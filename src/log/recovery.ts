@@ -12,8 +12,8 @@
  * 3. A log that was closed ends in a closing mark, a frame without commits: so damage to its last commit is damage, too.
  * 4. Who knows that the log had come further (log-options.ts, `examine`) is asked before anything is cut off.
  *
- * A segment with several forms was being sealed, or compacted, when the process died. The newest form was complete and synced before it got its name; once more it is
- * looked at, every byte, and then the others go. If it is not sound it goes instead, and is made anew.
+ * A segment with several forms was being sealed, or compacted, when the process died. The newest form was complete and synced before it got its name;
+ * once more it is looked at, every byte, and then the others go. If it is not sound it goes instead, and is made anew.
  *
  * Afterwards the last frame is written again, as it stands, and synced. Its fdatasync may have failed in the life before; the
  * kernel then shows the bytes, calls them clean and forgets them at the next power cut. Frames before it were synced before
@@ -181,7 +181,10 @@ function nameOf({ firstPosition, sealed }: { firstPosition: number; sealed: Seal
   return sealed === null ? segmentName(firstPosition) : sealed.name;
 }
 
-/** Where several forms of a segment are there, all but one go. The newest that is sound stays: each was whole before the ones it was made of were removed. */
+/**
+ * Where several forms of a segment are there, all but one go. The newest that is sound stays: each was whole before the ones it was made of were
+ * removed.
+ */
 async function chooseForm(
   disk: Disk,
   directory: string,

@@ -53,8 +53,8 @@ export function segmentName(firstPosition: number): string {
 }
 
 /**
- * The same commits in their compact form: see sealed/format.ts. A name fixes what a file holds: each time rows are taken out of it, what is left gets the
- * next generation in its name.
+ * The same commits in their compact form: see sealed/format.ts. A name fixes what a file holds: each time rows are taken out of it, what is left gets
+ * the next generation in its name.
  */
 export function sealedName(firstPosition: number, generation = 0): string {
   const number = generation === 0 ? "" : `.${generation}`;

@@ -6,18 +6,20 @@
  *
  * 1. Frames go one behind the other into the *active* segment, up to its capacity. One that does not fit any more goes to the
  *    beginning of the *next* segment; what is left of the active one stays zero.
- * 2. A background loop zero-fills, a mebibyte per write, STRETCH_FACTOR times as far ahead of the last placed frame as was ever written in one stretch, without a rest between,
- *    and TOTAL_FACTOR times as far as has been written since the log was opened, but at least AHEAD_BYTES_MIN and at most `aheadBytesMax` (an idle log costs one mebibyte, a busy one
- *    never waits, and one that is written to a little at a time is seldom disturbed). When the active segment has less than that left, it goes on in the next one.
- *    The zeros take from the disk what frames could use. So they wait until the log is at rest (nothing on its way, nothing staged), and
- *    stop when it no longer is; only when half of what was ahead is used up do they go on beside the frames, in larger steps.
- *    Measured: docs/decisions/0009-zeros-ahead.md.
+ * 2. A background loop zero-fills, a mebibyte per write, STRETCH_FACTOR times as far ahead of the last placed frame as was ever written in one
+ *    stretch, without a rest between, and TOTAL_FACTOR times as far as has been written since the log was opened, but at least AHEAD_BYTES_MIN and at
+ *    most `aheadBytesMax` (an idle log costs one mebibyte, a busy one never waits, and one that is written to a little at a time is seldom
+ *    disturbed). When the active segment has less than that left, it goes on in the next one. The zeros take from the disk what frames could use. So
+ *    they wait until the log is at rest (nothing on its way, nothing staged), and stop when it no longer is; only when half of what was ahead is used
+ *    up do they go on beside the frames, in larger steps. Measured: docs/decisions/0009-zeros-ahead.md.
  * 3. `fits(n)` says whether a frame of up to n bytes can be placed now. It is monotonic: what fits keeps fitting, and so does
  *    anything smaller, until `place` is called. So a group may grow commit by commit, each asking fits(new size) first, and placing
  *    the sealed frame cannot fail. Groups that are written as one frame take less than was kept for them: the rest is given back, to those who come.
- * 4. A segment that has a closing mark and no commit is named by the position that comes next, as another would be that took its place: who copies it or follows would have the beginning of one file and the end of
- *    another. So it is not left: what comes next is placed in it, wherever else that was to go, and where it is too small it grows.
- * 5. When the disk is full, or there is no descriptor for another segment, the loop stops and says so; the next one who needs room makes it try again.
+ * 4. A segment that has a closing mark and no commit is named by the position that comes next, as another would be that took its place: who copies it
+ *    or follows would have the beginning of one file and the end of another. So it is not left: what comes next is placed in it, wherever else that
+ *    was to go, and where it is too small it grows.
+ * 5. When the disk is full, or there is no descriptor for another segment, the loop stops and says so; the next one who needs room makes it try
+ *    again.
  * 6. A failure of any other kind is the disk's, and the log's end: see LOG-FORMAT.
  */
 import { assert } from "../base/assert.ts";
@@ -54,8 +56,8 @@ export interface Placement {
 }
 
 /**
- * The groups placed next in a segment are written as one frame of so many bytes: where it begins. REQUIRES that all before them are written, and that it is not
- * longer than what was kept for them.
+ * The groups placed next in a segment are written as one frame of so many bytes: where it begins. REQUIRES that all before them are written, and that
+ * it is not longer than what was kept for them.
  */
 export function placeFrame(placements: readonly Placement[], frameBytes: number): number {
   const { segment } = placements[0]!;

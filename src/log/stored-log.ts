@@ -1,9 +1,10 @@
 /**
- * The durable log as it is stored, for whoever copies it or follows: bytes of its files; and, from a position on, piece by piece, what a follower lacks.
+ * The durable log as it is stored, for whoever copies it or follows: bytes of its files; and, from a position on, piece by piece, what a follower
+ * lacks.
  *
  * Of a segment of frames a piece is some of its frames, one behind the other, as they stand. They are not looked at beyond their headers: who takes
- * them over verifies every byte. A sealed segment is a piece by itself, named and not read. A segment that is sealed while its frames are being handed
- * on is handed on to its end: who has the file open reads on.
+ * them over verifies every byte. A sealed segment is a piece by itself, named and not read. A segment that is sealed while its frames are being
+ * handed on is handed on to its end: who has the file open reads on.
  */
 import { type Disk, type DiskFile, joinPath, readFully } from "../base/disk.ts";
 import { EvertError } from "../base/errors.ts";

@@ -27,7 +27,10 @@ export class TopicRegistry {
     }
   }
 
-  /** How rows of that version become rows of the newest; null: they are, or it is not said which columns are the same. @throws EvertError undefined_object. */
+  /**
+   * How rows of that version become rows of the newest; null: they are, or it is not said which columns are the same. @throws EvertError
+   * undefined_object.
+   */
   evolution(topicId: number, schemaVersion: number): Evolution | null {
     const newest = this.newest(topicId);
     if (newest.schemaVersion === schemaVersion || newest.columnIds === undefined) return null;
@@ -43,7 +46,10 @@ export class TopicRegistry {
     return newest !== undefined && schemaVersion > newest.schemaVersion;
   }
 
-  /** The last schema version in which a topic's records can be read. What lies in a later one is yet to be stepped to, by a copy that has taken it over. */
+  /**
+   * The last schema version in which a topic's records can be read. What lies in a later one is yet to be stepped to, by a copy that has taken it
+   * over.
+   */
   readableTo(topicId: number): number {
     return (
       (this.takesOver() ? this.#newest.get(topicId)?.schemaVersion : undefined) ?? Number.POSITIVE_INFINITY

@@ -1,6 +1,6 @@
 /**
- * What is done to full segments while others append and read: they are sealed, and records that nobody needs any more are taken out of them. Who decides what is due (Sealer, Compactor), and
- * the thread that does it for both; together they stop.
+ * What is done to full segments while others append and read: they are sealed, and records that nobody needs any more are taken out of them. Who
+ * decides what is due (Sealer, Compactor), and the thread that does it for both; together they stop.
  */
 import type { Disk } from "../base/disk.ts";
 import { Compactor } from "./keeping/compactor.ts";

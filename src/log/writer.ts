@@ -1,8 +1,8 @@
 /**
  * Sealed groups to the disk: in order, one frame in flight, each one write that is synced (write and fdatasync in one, see base/disk.ts).
  *
- * Groups that wait while a frame is in flight share the next one, as far as they can stand in one frame (join-groups.ts) and in one segment. So however small
- * the groups are, as those of transactions that wait for each other, a sync serves all that came during the one before.
+ * Groups that wait while a frame is in flight share the next one, as far as they can stand in one frame (join-groups.ts) and in one segment. So
+ * however small the groups are, as those of transactions that wait for each other, a sync serves all that came during the one before.
  *
  * A failure is believed and final: the frame, everything behind it and everything to come is refused. (After a failed fdatasync
  * nobody can say what the disk holds, and a second one would say "fine" because the kernel has already given up the pages.)

@@ -8,8 +8,8 @@
  * 1. There are always n buckets, 2^L <= n < 2^(L+1). A hash h belongs to bucket h mod 2^(L+1), or, when that one does not exist yet, to h mod 2^L.
  * 2. Within a bucket, entries stand oldest first, and the bucket's own line holds the newest: when it is full, all of it moves to an
  *    overflow line in front of the others, and the line begins anew.
- * 3. At some three entries per bucket on average, each insert pays for its share of a split: bucket n - 2^L is dealt out to itself and the new bucket n.
- *    Both are next to the last ones split, so the machine has fetched them already. No step ever rehashes the table.
+ * 3. At some three entries per bucket on average, each insert pays for its share of a split: bucket n - 2^L is dealt out to itself and the new bucket
+ *    n. Both are next to the last ones split, so the machine has fetched them already. No step ever rehashes the table.
  *
  * Words of a line: hashes 0..6, entries 7..13, count 14, overflow line + 1 at 15 (0 = none). Fresh zeroed memory is an empty line.
  */
@@ -162,8 +162,8 @@ export class BucketLines {
   }
 
   /**
-   * Writes to each page of the lines from..to-1, which must be empty. A fresh page that is read first is mapped twice: to the machine's page of zeros, and when it
-   * is written to one of its own.
+   * Writes to each page of the lines from..to-1, which must be empty. A fresh page that is read first is mapped twice: to the machine's page of
+   * zeros, and when it is written to one of its own.
    */
   map(from: number, to: number): void {
     const { B } = this;

@@ -1,9 +1,9 @@
 /**
  * The bytes of a checkpoint: blocks that say which rows lie in which slots.
  *
- * A checkpoint file is a run of *sections*. The first holds everything; each later one what changed since the one before, so it costs
- * what changed and nothing more. A section holds, in this order, values of the dictionary, ids of it that are gone, and per store
- * rows and slots that are empty. Later blocks win. Where a section ends, and that it is whole, says the manifest (engine/checkpoint/checkpointing.ts).
+ * A checkpoint file is a run of *sections*. The first holds everything; each later one what changed since the one before, so it costs what changed
+ * and nothing more. A section holds, in this order, values of the dictionary, ids of it that are gone, and per store rows and slots that are empty.
+ * Later blocks win. Where a section ends, and that it is whole, says the manifest (engine/checkpoint/checkpointing.ts).
  *
  * The checksum is zlib's CRC-32, which Node computes natively: a restart reads hundreds of megabytes of it.
  *

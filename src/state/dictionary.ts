@@ -14,9 +14,10 @@
  * A *wide reference* is an integer outside +-(2^53-1) where the engine keeps int8, timestamptz or small numerics in doubles: the double
  * WIDE + id * 1024, id naming the value's eight bytes. Equal integers have equal codes, so equality and hashing need not know.
  *
- * Where equal values may lie as different bytes (1.0 and 1.00, '1 mon' and '30 days'), a value's entry names its *canonical form*, the id of bytes that
- * are equal when the values are: a numeric without trailing zeros, or an order key (batch/order-key.ts), whose bytes are also in the values' order.
- * Bytes do not know their type, and the same may be values of two: the entry has room for one kind of canonical form, what is rare lies in a map.
+ * Where equal values may lie as different bytes (1.0 and 1.00, '1 mon' and '30 days'), a value's entry names its *canonical form*, the id of bytes
+ * that are equal when the values are: a numeric without trailing zeros, or an order key (batch/order-key.ts), whose bytes are also in the values'
+ * order. Bytes do not know their type, and the same may be values of two: the entry has room for one kind of canonical form, what is rare lies in a
+ * map.
  *
  * Id 0 is the empty text, never freed: the value of a null is 0.
  */
@@ -373,8 +374,8 @@ export class Dictionary {
   }
 
   /**
-   * Frees candidates nobody references, looking at no more than `most`; true: at all. Only when no ids are held outside rows and `retain`. What is left
-   * stays a candidate, whoever comes to reference it meanwhile.
+   * Frees candidates nobody references, looking at no more than `most`; true: at all. Only when no ids are held outside rows and `retain`. What is
+   * left stays a candidate, whoever comes to reference it meanwhile.
    */
   collect(most: number = Number.POSITIVE_INFINITY): boolean {
     const list = this.#candidates;

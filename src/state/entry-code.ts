@@ -42,8 +42,8 @@ export interface EntryCode {
   /** Takes it out of all indexes, gives its references back, and marks the slot as free. */
   readonly leave: (slot: number) => void;
   /**
-   * Ends the rows of the first `count` slots of a list at this step, and uses the list up. False: one of them is not alive, or stands there twice; what
-   * is done then is not to be used.
+   * Ends the rows of the first `count` slots of a list at this step, and uses the list up. False: one of them is not alive, or stands there twice;
+   * what is done then is not to be used.
    */
   readonly killAll: (slots: Int32Array, count: number) => boolean;
 }

@@ -48,8 +48,8 @@ export interface HashIndex {
   /** insert() for each of the first n. */
   readonly insertAll: (slots: Int32Array, n: number) => void;
   /**
-   * For unique ones: as insertAll(), but a slot is left out where one with its key is there; met[i] is that one, the newest of them, else -1. Gives how
-   * many were left out.
+   * For unique ones: as insertAll(), but a slot is left out where one with its key is there; met[i] is that one, the newest of them, else -1. Gives
+   * how many were left out.
    */
   readonly insertNew: (slots: Int32Array, n: number, met: Int32Array) => number;
   readonly remove: (slot: number) => void;

@@ -1,8 +1,8 @@
 /**
  * A unique index of very many rows made at once, when a database starts.
  *
- * Entered in the order of their slots, rows fall anywhere into the directory, and each fetches a line from memory: 10 M rows, 10 M lines of 64 bytes. So they are dealt
- * out first:
+ * Entered in the order of their slots, rows fall anywhere into the directory, and each fetches a line from memory: 10 M rows, 10 M lines of 64 bytes.
+ * So they are dealt out first:
  * 1. The hashes of all rows are counted by the part of the directory they belong to; a part fits a cache of the processor.
  * 2. In a second walk over the rows each hash goes with its slot to where its part is gathered, 8 bytes a row.
  * 3. Part by part they are entered: each line comes from memory once, and it is near the line before.

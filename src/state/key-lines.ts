@@ -6,7 +6,8 @@
  * 2. When all rows have come, hashes are entered as index-filling.ts does it, into lines of a shared memory.
  * 3. The lines are handed to the first thread. Nobody else touches them from then on.
  *
- * No row is kept, and no text is needed: what a key is hashed by are numbers and ids. (REQUIRES a key whose equal values have one form: see equality.ts.)
+ * No row is kept, and no text is needed: what a key is hashed by are numbers and ids. (REQUIRES a key whose equal values have one form: see
+ * equality.ts.)
  */
 import { EvertError } from "../base/errors.ts";
 import { BucketLines, type HandedLines } from "./bucket-lines.ts";

@@ -28,8 +28,8 @@ export class GrowingMemory {
   #memory: WebAssembly.Memory | null = null;
 
   /**
-   * `importable`: a WebAssembly.Memory from the beginning, of so many bytes, which WebAssembly code works on. `shared`: one that another thread has filled,
-   * and nobody else uses any more.
+   * `importable`: a WebAssembly.Memory from the beginning, of so many bytes, which WebAssembly code works on. `shared`: one that another thread has
+   * filled, and nobody else uses any more.
    */
   constructor(importable = 0, shared: WebAssembly.Memory | null = null) {
     this.#memory = shared;
@@ -62,8 +62,8 @@ export class GrowingMemory {
       this.#copyTo(new ArrayBuffer(wanted));
       return true;
     }
-    // Half more than asked: untouched pages cost nothing, and each grow makes buffers of which the collector thinks that they are new memory (with an eighth it
-    // came three times as often).
+    // Half more than asked: untouched pages cost nothing, and each grow makes buffers of which the collector thinks that they are new memory (with an
+    // eighth it came three times as often).
     const wanted = Math.max(bytes, have + (have >>> 1));
     const pages = Math.min(PAGES_MAX, Math.ceil(wanted / PAGE_BYTES));
     if (pages * PAGE_BYTES < bytes) {
@@ -138,7 +138,10 @@ export class Int32List {
     if (this.array.length > 65_536) this.array = new Int32Array(16);
   }
 
-  /** As clear(), of a list that is filled again and again: room is given back when it has not been needed for long. To grow to it costs copies, and garbage. */
+  /**
+   * As clear(), of a list that is filled again and again: room is given back when it has not been needed for long. To grow to it costs copies, and
+   * garbage.
+   */
   refill(): void {
     const isRoomy = this.array.length > 65_536 && this.length * 4 < this.array.length;
     this.#roomy = isRoomy ? this.#roomy + 1 : 0;

@@ -64,7 +64,10 @@ export class Store implements Rows, ColdHost {
   insert: EntryCode["insert"];
   /** The same for the first `count` slots of a list. */
   insertAll: EntryCode["insertAll"];
-  /** kill() for the first `count` slots of a list, which is used up. False: one of them is not alive, or is there twice, and the store is not to be used. */
+  /**
+   * kill() for the first `count` slots of a list, which is used up. False: one of them is not alive, or is there twice, and the store is not to be
+   * used.
+   */
   killAll: EntryCode["killAll"];
   #insertEntered: EntryCode["insertEntered"];
   #leave: EntryCode["leave"];
@@ -246,7 +249,10 @@ export class Store implements Rows, ColdHost {
     this.#leave = code.leave;
   }
 
-  /** Cold rows are found by what all indexes but the first find rows by, ordered ones by partition; and by the first, where no key has cold rows in order. */
+  /**
+   * Cold rows are found by what all indexes but the first find rows by, ordered ones by partition; and by the first, where no key has cold rows in
+   * order.
+   */
   #linkCold(): void {
     const { cold } = this;
     if (cold === null) return;
@@ -347,7 +353,10 @@ export class Store implements Rows, ColdHost {
     return Math.min(this.horizonOf(horizon), this.epoch - 1);
   }
 
-  /** From now on rows that nobody asks for may go to files. `columns`: of the first index; null: there is none yet, and what comes are indexes of others. */
+  /**
+   * From now on rows that nobody asks for may go to files. `columns`: of the first index; null: there is none yet, and what comes are indexes of
+   * others.
+   */
   chill(files: RunFiles, columns: readonly number[] | null): ColdRows {
     this.cold = new ColdRows(this, files, columns);
     this.#linkCold();
@@ -514,8 +523,8 @@ export class Store implements Rows, ColdHost {
   }
 
   /**
-   * After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. `elsewhere`: an index that
-   * another makes.
+   * After the last restoreRows: epochs start anew at `epoch`, references are counted; yields between pieces of index building. `elsewhere`: an index
+   * that another makes.
    */
   *restored(epoch: number, elsewhere: HashIndex | null = null): Generator<void> {
     this.epoch = epoch;

@@ -1,7 +1,8 @@
 /**
  * What a checkpoint has put into a store's slots becomes rows: references are counted, free slots listed, and indexes filled, with pauses in between.
  *
- * 1. The slots are walked piece by piece. Each row is as if born now; small indexes take it at once, of large ones (index-filling.ts) its place is counted.
+ * 1. The slots are walked piece by piece. Each row is as if born now; small indexes take it at once, of large ones (index-filling.ts) its place is
+ *    counted.
  * 2. The large ones are entered, one after the other, in a second walk.
  */
 import type { HashIndex } from "./hash-index.ts";

@@ -151,7 +151,10 @@ export class TextHeap {
     return end;
   }
 
-  /** The same for the texts of rows[from], .., which ascend; gives a place in `rows`. Where they lie close together, what is between them is copied, too. */
+  /**
+   * The same for the texts of rows[from], .., which ascend; gives a place in `rows`. Where they lie close together, what is between them is copied,
+   * too.
+   */
   loadRows(data: Uint8Array, offsets: Int32Array, rows: Int32Array, from: number, to: number): number {
     const stretch = (rows[to - 1] as number) - (rows[from] as number);
     const end =

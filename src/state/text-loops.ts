@@ -40,8 +40,9 @@ export interface TextLoops {
   /** Hashes `rows` texts, of each of which two words at `texts` say where it begins and where it ends; to the words at `hashes`. */
   hashAll(rows: number, texts: number, hashes: number): void;
   /**
-   * Looks for the same texts among those met lately: RECENT entries at `recent`, each under the lowest bits of its hash: the hash, its bytes' length and
-   * address, its id. Gives each text's id, or -1, to the words at `ids`, writes the numbers of those not found to the words at `missed`, and gives how many.
+   * Looks for the same texts among those met lately: RECENT entries at `recent`, each under the lowest bits of its hash: the hash, its bytes' length
+   * and address, its id. Gives each text's id, or -1, to the words at `ids`, writes the numbers of those not found to the words at `missed`, and
+   * gives how many.
    */
   findRecent(
     rows: number,

@@ -1,9 +1,9 @@
 /**
  * The values of a dictionary: entries in numbered slots (ids), found by their bytes through a hash table (bucket-lines.ts), the bytes in a heap.
  *
- * Single values are looked for one after the other. Texts in the heap's window come many at a time. Most columns of texts have few values: those met again
- * lately are known to the heap, which finds them by itself. Of the others, what each lookup will read is read for all of them first, so that the
- * machine fetches it side by side: a table of a million values is larger than any cache.
+ * Single values are looked for one after the other. Texts in the heap's window come many at a time. Most columns of texts have few values: those met
+ * again lately are known to the heap, which finds them by itself. Of the others, what each lookup will read is read for all of them first, so that
+ * the machine fetches it side by side: a table of a million values is larger than any cache.
  */
 import { assert } from "../base/assert.ts";
 import { BucketLines, LINE_COUNT, LINE_ENTRIES, LINE_OVERFLOW } from "./bucket-lines.ts";
@@ -205,7 +205,9 @@ export class TextTable {
     this.heap.remember(id, E[e + HASH] as number, E[e + LENGTH] as number, E[e + OFFSET] as number);
   }
 
-  /** Ids that have the hashes of the window's texts not met lately, -1 for none. Lines are read before they are needed, and so are the entries found. */
+  /**
+   * Ids that have the hashes of the window's texts not met lately, -1 for none. Lines are read before they are needed, and so are the entries found.
+   */
   #findHashes(ids: Int32Array, at: number, missed: number): void {
     const { I } = this.heap;
     const E = this.E;

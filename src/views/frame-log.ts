@@ -2,8 +2,8 @@
  * The latest frames of one view, kept a while for those who come back: all of the last `keepMs`, and more as long as they fit into `keepBytes`. A
  * subscriber whose position is at or above `floor` can be resumed from it.
  *
- * Most frames are small and come by the thousand: each has its place in a volume, a stretch of memory that holds all there is of it, and becomes an object
- * when somebody asks. A large one, and one that is being made, has memory of its own.
+ * Most frames are small and come by the thousand: each has its place in a volume, a stretch of memory that holds all there is of it, and becomes an
+ * object when somebody asks. A large one, and one that is being made, has memory of its own.
  *
  *   place = position, step before, published at (three doubles); bytes, changes (int32); of each change hash and start (int32); the bytes; up to 7 of nothing
  */

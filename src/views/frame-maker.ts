@@ -1,8 +1,9 @@
 /**
  * Makes frames: small ones while their step is published, large ones in turns of their own, in the order in which they came.
  *
- * A frame that is not ready holds the rows of its step (the epoch before it is pinned, so that none of them is freed, nor goes to disk). So how many rows may wait is bounded, and so is what one frame
- * may come to: beyond that a frame is lost, and its watchers get the view anew, which comes in pieces and at their own pace.
+ * A frame that is not ready holds the rows of its step (the epoch before it is pinned, so that none of them is freed, nor goes to disk). So how many
+ * rows may wait is bounded, and so is what one frame may come to: beyond that a frame is lost, and its watchers get the view anew, which comes in
+ * pieces and at their own pace.
  */
 import type { Slices } from "../base/slices.ts";
 import { ChangeWriter } from "./change-writer.ts";

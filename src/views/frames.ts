@@ -5,9 +5,9 @@
  * A frame is in its place from the moment its step is published; its changes may be told to it later, while others go on (frame-maker.ts). It is
  * ready when all of them are there. One that would be too much to hold is lost: who waits for it begins anew.
  *
- * A large one lies in slabs: changes from the beginning on, commas between them, and from the end backwards for each change where it begins and what its
- * key hashes to. Slabs are used again when the frame has been let go and nobody reads it; a reader says so by borrow() and giveBack(). Who has not begun to
- * read by then finds it lost.
+ * A large one lies in slabs: changes from the beginning on, commas between them, and from the end backwards for each change where it begins and what
+ * its key hashes to. Slabs are used again when the frame has been let go and nobody reads it; a reader says so by borrow() and giveBack(). Who has
+ * not begun to read by then finds it lost.
  */
 import { encodeUtf8 } from "../base/bytes.ts";
 import { type ChangeWriter, hashOf, KEY_AT } from "./change-writer.ts";

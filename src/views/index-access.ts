@@ -1,4 +1,7 @@
-/** Which of the ordered indexes that a view's rows have helps a read: by how many of its first values are given, and whether it has the order asked for. */
+/**
+ * Which of the ordered indexes that a view's rows have helps a read: by how many of its first values are given, and whether it has the order asked
+ * for.
+ */
 import type { Code } from "../state/index-range.ts";
 import { IndexRange } from "../state/index-range.ts";
 import type { OrderedIndex, OrderItem } from "../state/ordered-index.ts";

@@ -1,13 +1,13 @@
 /**
  * One subscription under way: what it wants, what it has been told, and so what it is owed. What it wants may change while it lasts.
  *
- * 1. To begin, it notes the published position P, starts to queue steps behind it, and tells: which views do not go on from what is shown, before any position
- *    behind which they lie; the steps up to P that are missed of what goes on from an earlier position; then snapshots of the others at P. Then it tells the
- *    queued steps.
+ * 1. To begin, it notes the published position P, starts to queue steps behind it, and tells: which views do not go on from what is shown, before any
+ *    position behind which they lie; the steps up to P that are missed of what goes on from an earlier position; then snapshots of the others at P.
+ *    Then it tells the queued steps.
  * 2. When what it wants has changed, it begins again in the same way. Views that were wanted before go on from the last step told: the steps that
- *    stood in the queue are found among the frames that are kept of every view, put together by step as ever. So what came to it is told at the same P.
- *    Changes wait while it begins, and those that name one view come about one after the other: what is told before a token never belongs to a later one.
- *    Where what is published is not to be shown, it does not begin before that has an end.
+ *    stood in the queue are found among the frames that are kept of every view, put together by step as ever. So what came to it is told at the same
+ *    P. Changes wait while it begins, and those that name one view come about one after the other: what is told before a token never belongs to a
+ *    later one. Where what is published is not to be shown, it does not begin before that has an end.
  * 3. When it did not keep up, or a view was replaced or has healed, it begins again without positions: whatever is shown is replaced.
  */
 import { type EvertError, toEvertError } from "../base/errors.ts";
@@ -75,8 +75,8 @@ export class OpenSubscription {
   }
 
   /**
-   * From now on, of each view named, these targets are wanted. What is told when that has come about has the token: behind it all that is wanted is shown
-   * at one moment.
+   * From now on, of each view named, these targets are wanted. What is told when that has come about has the token: behind it all that is wanted is
+   * shown at one moment.
    */
   alter(changes: readonly Alteration[], token: unknown): void {
     this.#asked.push({ changes, token });

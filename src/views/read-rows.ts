@@ -5,7 +5,8 @@
  * - by its whole key a row is brought back and found;
  * - without an order rows are given as they are met (every-row.ts);
  * - in an order those that are wanted are copied, for slots do not last, and sorted. Where a limit is given, now and then all but the first so many
- *   are thrown away; without one they have to fit in some memory. (A view with an order of its own, and one with a declared index, has all rows in memory.)
+ *   are thrown away; without one they have to fit in some memory. (A view with an order of its own, and one with a declared index, has all rows in
+ *   memory.)
  */
 import { EvertError } from "../base/errors.ts";
 import type { OrderItem } from "../state/ordered-index.ts";

@@ -1,8 +1,8 @@
 /**
  * Rows of a Store as JSON bytes: loops generated for its columns, which read the row where it lies and write where the frame is made.
  *
- * Integers, decimals and whatever lies as text are written byte by byte, without a value in between. What is printed by longer rules (dates, doubles with a
- * fraction, arrays, integers too wide for a double) takes the way over its text, by the column's reader (row-encoder.ts).
+ * Integers, decimals and whatever lies as text are written byte by byte, without a value in between. What is printed by longer rules (dates, doubles
+ * with a fraction, arrays, integers too wide for a double) takes the way over its text, by the column's reader (row-encoder.ts).
  */
 import { encodeUtf8 } from "../base/bytes.ts";
 import { compiled } from "../base/compiled.ts";

@@ -1,8 +1,8 @@
 /**
  * Memory for large frames, used again: slabs of one size outside the JavaScript heap.
  *
- * What is kept for a while and then let go is the worst garbage there is: V8 collects everything each time so many bytes of it have been made, outside the
- * heap too. A slab that comes back is the next frame's.
+ * What is kept for a while and then let go is the worst garbage there is: V8 collects everything each time so many bytes of it have been made,
+ * outside the heap too. A slab that comes back is the next frame's.
  */
 
 /** A slab holds changes from its beginning on, and what tells them apart from its end. */

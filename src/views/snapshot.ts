@@ -14,7 +14,9 @@ const SNAPSHOT_CHARS = 1 << 20;
 /** Made of rows before the clock is looked at, whatever their length. */
 const TURN_CHARS = 64 << 10;
 
-/** `name`: what the view is called by who asks. `epoch` is pinned; rows of it may move. `keys`: as JSON text and as they were given; null: all rows. */
+/**
+ * `name`: what the view is called by who asks. `epoch` is pinned; rows of it may move. `keys`: as JSON text and as they were given; null: all rows.
+ */
 export async function* snapshot(
   name: string,
   { view, stalePosition }: WatchedView,

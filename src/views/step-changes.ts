@@ -4,12 +4,12 @@
  * The changes stand in key order of appearance: deletes first, then updates and inserts, so that a client that applies them one by one never
  * holds two rows where there was room for one. A row that came out equal to what it was is no change.
  *
- * With a key: the slot that died and the one that was born with the same key are two versions in the index of the view's key. 1. A slot that died is a
- * delete, unless a version of its key was born in the step. 2. A slot that was born is an update of the version of its key that died in the step, or
- * else an insert. Keys that are equal and print differently (1.0, 1.00) are two keys to whoever holds rows by their text.
+ * With a key: the slot that died and the one that was born with the same key are two versions in the index of the view's key. 1. A slot that died is
+ * a delete, unless a version of its key was born in the step. 2. A slot that was born is an update of the version of its key that died in the step,
+ * or else an insert. Keys that are equal and print differently (1.0, 1.00) are two keys to whoever holds rows by their text.
  *
- * Without a key, rows are told apart by content and an ordinal: the n-th equal row is `hash:n`. Equal rows are counted before and after the step, in maps
- * that each get a part of the hashes: one for all would stop the world whenever it doubles.
+ * Without a key, rows are told apart by content and an ordinal: the n-th equal row is `hash:n`. Equal rows are counted before and after the step, in
+ * maps that each get a part of the hashes: one for all would stop the world whenever it doubles.
  *
  * The slots must stay until the work is done: whoever does not do it at once pins the epoch before the step.
  */
@@ -35,8 +35,8 @@ export type Op = "insert" | "update" | "delete";
 /** Takes changes one by one. */
 export interface ChangeTaker {
   /**
-   * Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. `key`: as JSON text, of a view without one; null: the row has it.
-   * Gives for how many rows it counts: 1, or more where it was as much work as so many.
+   * Slots before and after, -1 where there is none: valid until the step's rows are vacuumed. `key`: as JSON text, of a view without one; null: the
+   * row has it. Gives for how many rows it counts: 1, or more where it was as much work as so many.
    */
   changed(op: Op, before: number, after: number, key: string | null): number;
 }

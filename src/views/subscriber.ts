@@ -100,8 +100,8 @@ export class Subscriber implements Listener {
   }
 
   /**
-   * The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. It may be read until the next is asked for, or
-   * it leaves. `starts`: it is told under these names alone, and under each what comes after its position.
+   * The step as this subscriber sees it, once its frames are ready; null when it touches nothing it wants. It may be read until the next is asked
+   * for, or it leaves. `starts`: it is told under these names alone, and under each what comes after its position.
    */
   itemOf(
     position: number,

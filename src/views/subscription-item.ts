@@ -45,14 +45,17 @@ export type SubscriptionItem =
       readonly position: string;
       /**
        * View name -> its changes as JSON in UTF-8, encoded once for all subscribers: the elements of an array without its brackets, several in a
-       * piece, commas between them in a piece and none between two pieces. To be read until the next item is asked for, and never written to: the memory is
-       * used again.
+       * piece, commas between them in a piece and none between two pieces. To be read until the next item is asked for, and never written to: the
+       * memory is used again.
        */
       readonly views: ReadonlyMap<string, readonly Uint8Array[]>;
     }
   /** What was shown so far no longer holds (missed more than is kept, or the view was rebuilt): a snapshot follows. */
   | { readonly type: "reset"; readonly view: string; readonly reason: string }
-  /** The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. `ended`: it is not subscribed to any more. */
+  /**
+   * The view has rows in its error collection; reads of it fail alike. A reset and snapshot follow when it heals. `ended`: it is not subscribed to
+   * any more.
+   */
   | { readonly type: "error"; readonly view: string; readonly error: ErrorBody; readonly ended?: true };
 
 /** Of a subscription whose targets change: with what is told up to here, all changes with these tokens have come about, at this position. */

@@ -91,7 +91,10 @@ export class View {
     return slot;
   }
 
-  /** The row with this key comes back from disk, if it may be there; null: then it is in memory or nowhere. To be asked before find(), and throws as that does. */
+  /**
+   * The row with this key comes back from disk, if it may be there; null: then it is in memory or nowhere. To be asked before find(), and throws as
+   * that does.
+   */
   bring(key: unknown): Promise<void> | null {
     const { cold } = this.store;
     if (cold === null || cold.isEmpty) return null;

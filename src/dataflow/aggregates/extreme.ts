@@ -1,10 +1,9 @@
 /**
  * min and max.
  *
- * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store, and a ranking of it tells
- * which row is each group's first by its value, so that when the best value goes the next one comes.
- * Of equal values that print differently (1.0 and 1.00, -0 and 0): the one whose text is first; from a store that has more columns, that of the row which its
- * ordered index has first.
+ * Over an input that only grows: the best value so far, in the group's row. Otherwise the input is kept in a store, and a ranking of it tells which
+ * row is each group's first by its value, so that when the best value goes the next one comes. Of equal values that print differently (1.0 and 1.00,
+ * -0 and 0): the one whose text is first; from a store that has more columns, that of the row which its ordered index has first.
  */
 
 import { hasOwnEquality } from "../../batch/order-key.ts";
@@ -50,7 +49,9 @@ export function runningExtreme(fn: ExtremeFunction, type: SqlType): Accumulator 
   };
 }
 
-/** Over the first row of each group: the value in chunk column `column` of the one that came last. REQUIRES that a row leaves before another comes. */
+/**
+ * Over the first row of each group: the value in chunk column `column` of the one that came last. REQUIRES that a row leaves before another comes.
+ */
 export function firstValue(type: SqlType, column: number, nullable: boolean): Accumulator {
   return {
     type,

@@ -2,8 +2,8 @@
  * Calls whose arguments are constants, computed once instead of for each row: `date '1998-12-01' - interval '90 days'` in a filter
  * would parse its interval again for every row.
  *
- * Only results that are numbers in a column: a text that nobody may ever read is not made. A call that fails stays as it is, because its error is each
- * row's: where no row comes, nothing fails.
+ * Only results that are numbers in a column: a text that nobody may ever read is not made. A call that fails stays as it is, because its error is
+ * each row's: where no row comes, nothing fails.
  */
 import { EvertError } from "../../base/errors.ts";
 import { carrierOf } from "../../batch/types.ts";

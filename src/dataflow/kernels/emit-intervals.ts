@@ -1,8 +1,8 @@
 /**
  * Timestamps moved by intervals, and put into bins.
  *
- * Most times are safe integers and most intervals have no months: then a sum is a sum of two doubles, and a bin a remainder, both exact. `spanUs` is not a
- * number for every other interval, so that one comparison, which NaN fails, sends the row to the general functions: months, infinities, what
+ * Most times are safe integers and most intervals have no months: then a sum is a sum of two doubles, and a bin a remainder, both exact. `spanUs` is
+ * not a number for every other interval, so that one comparison, which NaN fails, sends the row to the general functions: months, infinities, what
  * leaves the range. A safe result is always a timestamp: they reach a thousand times as far.
  */
 import type { FunctionId } from "../../plan/functions.ts";

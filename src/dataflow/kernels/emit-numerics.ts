@@ -2,8 +2,8 @@
  * numeric in scaled form: as long as 15 digits are enough for every possible result, a sum or product is one of doubles, and its
  * display scale comes out as PostgreSQL's: the larger of the two for + and -, the sum for *.
  *
- * Where they might not be, as in price * (1 - discount) over columns of 15 digits, the result is loose: one of doubles whenever it and what it is made of
- * are safe, which is asked at each row, and else one of bigints (loose-numbers.ts). Everything else is left to Decimals.
+ * Where they might not be, as in price * (1 - discount) over columns of 15 digits, the result is loose: one of doubles whenever it and what it is
+ * made of are safe, which is asked at each row, and else one of bigints (loose-numbers.ts). Everything else is left to Decimals.
  */
 import type { FunctionId } from "../../plan/functions.ts";
 import { int4OutOfRange } from "./errors.ts";

@@ -1,7 +1,8 @@
 /**
  * Patterns of to_char for times and intervals. A pattern is a row of keywords (the longest that fits counts), quoted texts and other characters,
- * which stand for themselves. Before a keyword FM leaves out padding and zeros in front, TM asks for names in the language, which is
- * English; behind it TH and th add the ending of an ordinal number. Of prefixes in a row one is taken; it goes, too, where it has no keyword behind it. FX, which is about reading, is a keyword that writes nothing.
+ * which stand for themselves. Before a keyword FM leaves out padding and zeros in front, TM asks for names in the language, which is English; behind
+ * it TH and th add the ending of an ordinal number. Of prefixes in a row one is taken; it goes, too, where it has no keyword behind it. FX, which is
+ * about reading, is a keyword that writes nothing.
  */
 
 const inBothCases =

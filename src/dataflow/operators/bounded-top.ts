@@ -1,7 +1,7 @@
 /**
- * The first `limit` rows of each partition over an input that only grows, for small limits: each partition's rows hang in a list of
- * at most that many, and a new row either takes the last one's place or is dropped at once (one row of each: first-row.ts). Its rows are the answer. Texts may come late, and are
- * interned for those rows that are still there at the end of their chunk (late-rows.ts).
+ * The first `limit` rows of each partition over an input that only grows, for small limits: each partition's rows hang in a list of at most that
+ * many, and a new row either takes the last one's place or is dropped at once (one row of each: first-row.ts). Its rows are the answer. Texts may
+ * come late, and are interned for those rows that are still there at the end of their chunk (late-rows.ts).
  *
  * Rows of partitions that nothing comes to may go to disk; before a chunk is taken, all rows of those that it touches are there (cold-keys.ts).
  */

@@ -1,15 +1,16 @@
 /**
  * The first rows of all of a store in an order, where rows of it are on disk: before they are walked, those come back that the walk will meet.
  *
- * There is no partition, so no link leads to them, and none is made. What is known is an *edge*, a row in memory: all rows that stand before it are in memory, too.
+ * There is no partition, so no link leads to them, and none is made. What is known is an *edge*, a row in memory: all rows that stand before it are
+ * in memory, too.
  *
- * 1. It holds from the moment on when rows go out for the first time. They go by a hand, which spares those up to the edge (Keeper), so it holds whatever comes, and
- *    a change that leaves the first rows before the edge asks no disk.
- * 2. The edge stands a part of the store behind what is walked. As rows come before it, the hand finds it too far behind, and it is moved forward; as they leave, what is walked
- *    comes nearer, until it would pass it.
- * 3. Then, and with the first change after a start, which knows no edge, all rows on disk are read through, as they are at that moment, and those come back that
- *    stand before a new edge. The more have come back, the nearer that is. What is behind it may go out meanwhile: each time some hundreds have come back there is a moment
- *    for it. So a pass needs no room but for what stands before the edge, however large the store is.
+ * 1. It holds from the moment on when rows go out for the first time. They go by a hand, which spares those up to the edge (Keeper), so it holds
+ *    whatever comes, and a change that leaves the first rows before the edge asks no disk.
+ * 2. The edge stands a part of the store behind what is walked. As rows come before it, the hand finds it too far behind, and it is moved forward; as
+ *    they leave, what is walked comes nearer, until it would pass it.
+ * 3. Then, and with the first change after a start, which knows no edge, all rows on disk are read through, as they are at that moment, and those
+ *    come back that stand before a new edge. The more have come back, the nearer that is. What is behind it may go out meanwhile: each time some
+ *    hundreds have come back there is a moment for it. So a pass needs no room but for what stands before the edge, however large the store is.
  *
  * From the beginning of the walk to its end the store is held. As everywhere the operator returns, and the scheduler waits.
  */
@@ -26,7 +27,10 @@ import { bringAll, EdgePage } from "./edge-page.ts";
 /** Instead of a row at the edge: nothing is known, or all rows are in memory and stay there. */
 const UNKNOWN = -1;
 const BEHIND_ALL = -2;
-/** Rows between what is walked and a new edge: a part of the store's slots, for a pass costs as much as there are rows; and of twice as many the last are let go. */
+/**
+ * Rows between what is walked and a new edge: a part of the store's slots, for a pass costs as much as there are rows; and of twice as many the last
+ * are let go.
+ */
 const SPARE_PART = 16;
 const SPARE_MIN = 32;
 const SPARE_MAX = 65_536;
@@ -103,8 +107,8 @@ export class ColdFirsts implements ColdWalks, Keeper {
       this.#edge = BEHIND_ALL;
     }
     const spare = this.#spareRows;
-    // Amid a step all that it has brought so far may stand before the rows as they were, which will be walked as well. And one of those may leave amid it, and
-    // then says nothing.
+    // Amid a step all that it has brought so far may stand before the rows as they were, which will be walked as well. And one of those may leave
+    // amid it, and then says nothing.
     const isAmid = store.epoch !== this.#walkedEpoch;
     const come = isAmid ? store.bornCount : 0;
     const end = Math.max(Math.min(rows, store.highWater), this.#rank) + come;
@@ -123,8 +127,8 @@ export class ColdFirsts implements ColdWalks, Keeper {
   }
 
   /**
-   * The edge is a living row, born by then, with as many before it, and not many more where that may be. It never goes back: of rows behind it, it is not
-   * known where they are.
+   * The edge is a living row, born by then, with as many before it, and not many more where that may be. It never goes back: of rows behind it, it is
+   * not known where they are.
    */
   #moveForward(rank: number, youngest: number): void {
     const { index } = this.#walked;
@@ -146,7 +150,10 @@ export class ColdFirsts implements ColdWalks, Keeper {
     return -1;
   }
 
-  /** The row, which is in the index, or the next one before it that is alive; UNKNOWN: there is none, or so many are dead that what is before them is next to nothing. */
+  /**
+   * The row, which is in the index, or the next one before it that is alive; UNKNOWN: there is none, or so many are dead that what is before them is
+   * next to nothing.
+   */
   #livingBefore(slot: number): number {
     const { index } = this.#walked;
     let at = index.positionOf(slot);

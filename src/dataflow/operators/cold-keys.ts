@@ -1,15 +1,15 @@
 /**
  * Chunks for a store of which rows are on disk: each is taken once the rows that it will look up are in memory.
  *
- * 1. A chunk's keys are looked up. Those without a living row in memory are asked for (state/cold/cold-rows.ts); where none of them can be on disk, the
- *    chunk is taken at once.
- * 2. Else it is copied, for its arrays are another's, and the host fetches. Nothing goes on meanwhile but what was under way: a chunk that is pushed to
- *    the same operator, because it came two ways, waits behind.
+ * 1. A chunk's keys are looked up. Those without a living row in memory are asked for (state/cold/cold-rows.ts); where none of them can be on disk,
+ *    the chunk is taken at once.
+ * 2. Else it is copied, for its arrays are another's, and the host fetches. Nothing goes on meanwhile but what was under way: a chunk that is pushed
+ *    to the same operator, because it came two ways, waits behind.
  * 3. When the rows are there, the chunks are taken in their order. Where runs have been merged meanwhile, what was not found may be elsewhere: it is
  *    asked for again.
  *
- * Where a key may have several rows, all of them are wanted, unless they are known to be in memory; so a chunk that waits is taken in parts, and no more
- * than some thousands of rows come back at once.
+ * Where a key may have several rows, all of them are wanted, unless they are known to be in memory; so a chunk that waits is taken in parts, and no
+ * more than some thousands of rows come back at once.
  */
 import { compiled } from "../../base/compiled.ts";
 import type { ColdRows } from "../../state/cold/cold-rows.ts";

@@ -2,16 +2,16 @@
  * Rows on disk that an operator is about to look up in stores by what stands in rows of a delta, for so many rows of the delta at a time that what is
  * found stays within bounds, however many rows a key has.
  *
- * 1. The keys of the next rows are looked up. What may be on disk is asked for (state/cold), and the host fetches. By the store's own key a row is found
- *    for each, which comes back. By other columns links are read first, and tell how many rows they lead to:
+ * 1. The keys of the next rows are looked up. What may be on disk is asked for (state/cold), and the host fetches. By the store's own key a row is
+ *    found for each, which comes back. By other columns links are read first, and tell how many rows they lead to:
  *    - a few come back, and are in memory for the next who asks;
  *    - where there are more, though each key has few, it is done again with fewer rows of the delta;
  *    - where a key has many, they stay on disk: the operator meets those that are in memory, and then the others in pages (match-pages.ts);
  *    - where it is asked only whether a key has another row at all, some come back, until there is one (`own`).
- * 2. When the rows are there, the stores are held: nothing of them goes to disk until the operator has come to the end of a row of the delta, with its
- *    chunk full or its rows used up. So no list of a key's rows changes while the operator is going through it.
- * 3. Where rows have moved while they were fetched, all is asked for again, and the stores are held meanwhile: then only runs that become one can move
- *    what is looked for, and they come to an end.
+ * 2. When the rows are there, the stores are held: nothing of them goes to disk until the operator has come to the end of a row of the delta, with
+ *    its chunk full or its rows used up. So no list of a key's rows changes while the operator is going through it.
+ * 3. Where rows have moved while they were fetched, all is asked for again, and the stores are held meanwhile: then only runs that become one can
+ *    move what is looked for, and they come to an end.
  */
 import { assert } from "../../base/assert.ts";
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
@@ -33,7 +33,10 @@ const OWN_FEW = 4;
 /** Rows found at once that do not: where they lie is kept in memory. A single key may have more. */
 const FOUND_MAX = 32_768;
 
-/** Wants what the rows slots[from..to-1], ASKED_MAX at most, will look up; `links`: by which it is found, or by the store's key. Between `before` and `now` is the step. */
+/**
+ * Wants what the rows slots[from..to-1], ASKED_MAX at most, will look up; `links`: by which it is found, or by the store's key. Between `before` and
+ * `now` is the step.
+ */
 export type Want = (
   slots: Int32Array,
   from: number,
@@ -94,8 +97,8 @@ export class ColdMatches {
   }
 
   /**
-   * Of how many rows the matches are in memory, but for what `many` has; 0: they are being fetched, and then the operator works again. `stores`: all that
-   * it reads.
+   * Of how many rows the matches are in memory, but for what `many` has; 0: they are being fetched, and then the operator works again. `stores`: all
+   * that it reads.
    */
   ready(rows: Rows, lookups: readonly Lookup[], stores: readonly Store[]): number {
     if (this.#ready > 0) return this.#ready;

@@ -1,16 +1,19 @@
 /**
- * Partitions of a stored input with an ordered index, of which rows are on disk: before one is walked from its beginning, the rows that the walk will meet
- * are brought back.
+ * Partitions of a stored input with an ordered index, of which rows are on disk: before one is walked from its beginning, the rows that the walk will
+ * meet are brought back.
  *
- * 1. Rows of a partition are found by links (state/cold/links.ts). Those of some partitions come back, all of them; what is whole is remembered there.
+ * 1. Rows of a partition are found by links (state/cold/links.ts). Those of some partitions come back, all of them; what is whole is remembered
+ *    there.
  * 2. A partition that has more rows on disk than are to come back at once is asked for alone. The walk looks at no more than its beginning: up to an
  *    *edge*, a row in memory. Rows on disk are read through, and those come back that stand before the edge, which so moves forward.
- * 3. From then on all of the partition that stands before the edge is in memory, whatever comes. So the edge is kept, some rows behind what was walked; where a
- *    row before it goes out, that is the edge. The partition is read through again only where the edge no longer suffices. A partition that was whole when it was
- *    walked, and has more than some rows, has an edge, too: most changes concern no row before it, and then nothing is asked for.
+ * 3. From then on all of the partition that stands before the edge is in memory, whatever comes. So the edge is kept, some rows behind what was
+ *    walked; where a row before it goes out, that is the edge. The partition is read through again only where the edge no longer suffices. A
+ *    partition that was whole when it was walked, and has more than some rows, has an edge, too: most changes concern no row before it, and then
+ *    nothing is asked for.
  *
- * The store is held from the first question on, for a step at most, while not much has come back. How much came back at once it tells the store (Crowd), which
- * keeps so many slots free from then on: else it would grow by as much each time that rows come back faster than others go. As everywhere the operator returns, and the scheduler waits.
+ * The store is held from the first question on, for a step at most, while not much has come back. How much came back at once it tells the store
+ * (Crowd), which keeps so many slots free from then on: else it would grow by as much each time that rows come back faster than others go. As
+ * everywhere the operator returns, and the scheduler waits.
  */
 import type { ColdRows } from "../../state/cold/cold-rows.ts";
 import type { LinkedScan, TakeRow } from "../../state/cold/linked-scan.ts";
@@ -31,12 +34,20 @@ const HELD_MAX = 512;
 const FOUND_MAX = 32_768;
 /** Rows behind what was walked up to which a partition that was read through is there; of twice as many the last are let go. */
 const SPARE_ROWS = 128;
-/** Of them, those that stay in memory with what was walked, where all partitions together have no more than so many: else the first ones of each would go out for the others' next ones. */
+/**
+ * Of them, those that stay in memory with what was walked, where all partitions together have no more than so many: else the first ones of each would
+ * go out for the others' next ones.
+ */
 const SPARE_ASKED = 32;
 const SPARE_ASKED_ALL = 4_096;
-/** Rows behind what was walked that a partition which is whole has to have for an edge: one of fewer is brought back, and needs no memory meanwhile. */
+/**
+ * Rows behind what was walked that a partition which is whole has to have for an edge: one of fewer is brought back, and needs no memory meanwhile.
+ */
 const SPARE_FIRST = 8;
-/** Of a partition that has no edge in memory yet, all rows that are read come back: so many are read first, and then twice as many each time, for the more have been read, the fewer of the next ones stand before the edge. */
+/**
+ * Of a partition that has no edge in memory yet, all rows that are read come back: so many are read first, and then twice as many each time, for the
+ * more have been read, the fewer of the next ones stand before the edge.
+ */
 const FIRST_READ = 256;
 /** Rows of all partitions that are ready at once, where each has as many as a walk looks at. */
 const READY_ROWS = 16_384;
@@ -50,7 +61,10 @@ export interface Walked {
   readonly index: OrderedIndex;
   /** Rows of a partition that a walk looks at, about. */
   readonly rows: number;
-  /** The last row that a walk of the row's partition looks at, or `spare` rows further; -1: the partition ends before it, or before the walk has all it looks for. */
+  /**
+   * The last row that a walk of the row's partition looks at, or `spare` rows further; -1: the partition ends before it, or before the walk has all
+   * it looks for.
+   */
   edge(row: number, spare: number): number;
 }
 
@@ -98,7 +112,10 @@ export class ColdPartitions implements ColdWalks {
     return (this.#scan?.bytes ?? 0) + (this.#page?.bytes ?? 0) + this.#edges.size * EDGE_BYTES;
   }
 
-  /** Of how many of the partitions of the rows slots[from..to-1] a walk meets all it looks for; 0: that is being fetched, and then the operator works again. */
+  /**
+   * Of how many of the partitions of the rows slots[from..to-1] a walk meets all it looks for; 0: that is being fetched, and then the operator works
+   * again.
+   */
   ready(slots: Int32Array, from: number, to: number): number {
     if (this.#ready > 0) return this.#ready;
     const { store, index } = this.#walked;
@@ -273,7 +290,9 @@ export class ColdPartitions implements ColdWalks {
     if (asked?.isSettled === true) this.#ready = asked.rows;
   }
 
-  /** So many of the partitions have been walked; `between`: none of them in part. What is there may be walked again soon: it stays, unless it is much. */
+  /**
+   * So many of the partitions have been walked; `between`: none of them in part. What is there may be walked again soon: it stays, unless it is much.
+   */
   took(partitions: number, between: boolean): void {
     if (this.#held === null) return;
     this.#ready -= partitions;

@@ -1,6 +1,7 @@
 /**
- * The edge of what is read through (cold-partitions.ts, cold-firsts.ts): a copy of the row that stands there, and beside it one row on disk after the other, to be compared
- * with it. Their texts are in a dictionary of their own, which is emptied as it goes: in the one of all state they would stay until the step's end.
+ * The edge of what is read through (cold-partitions.ts, cold-firsts.ts): a copy of the row that stands there, and beside it one row on disk after the
+ * other, to be compared with it. Their texts are in a dictionary of their own, which is emptied as it goes: in the one of all state they would stay
+ * until the step's end.
  *
  * Of most rows the first value of the order says where they stand. So other texts are taken of those alone that have the same.
  */

@@ -2,10 +2,10 @@
  * The first row of each partition over an input that only grows: the last bid of each bidder, the latest state of each device.
  *
  * 1. A row finds its partition's by a unique index. There is none: it enters. It does not come before the one there: it is dropped.
- * 2. Else it takes that one's place. A row of an earlier step dies and the new one enters, for its readers still see it; one of this step nobody has seen:
- *    it is written over where it lies, and the index is not touched. Where others have made indexes of theirs, it leaves them, too.
- * 3. Texts may come late (late-rows.ts), unless others' indexes may be on them: they are interned for those rows that are still there at the end of their
- *    chunk.
+ * 2. Else it takes that one's place. A row of an earlier step dies and the new one enters, for its readers still see it; one of this step nobody has
+ *    seen: it is written over where it lies, and the index is not touched. Where others have made indexes of theirs, it leaves them, too.
+ * 3. Texts may come late (late-rows.ts), unless others' indexes may be on them: they are interned for those rows that are still there at the end of
+ *    their chunk.
  *
  * Its rows are the answer, unique by the partition's columns; whoever asks for them reads this store, and a view of them has no other.
  */

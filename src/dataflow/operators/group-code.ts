@@ -41,8 +41,8 @@ export interface GroupSpec {
 }
 
 /**
- * Whether a row often changes nothing, and can tell: rows only come, and nothing but the rows' values counts, not their number. Such a row makes no new
- * version of its group.
+ * Whether a row often changes nothing, and can tell: rows only come, and nothing but the rows' values counts, not their number. Such a row makes no
+ * new version of its group.
  */
 function isSettling(spec: GroupSpec, aggregates: readonly GroupAggregate[]): boolean {
   return spec.grows && aggregates.every(({ accumulator, port = 0 }) => port === 0 && accumulator.keeps);

@@ -60,8 +60,8 @@ function other(side: SideName): SideName {
 }
 
 /**
- * The rows of `side`'s delta against the rows of the other side visible at `epoch`. `inParts`: against some of them, of which those are left out that are
- * marked in state.back; state.met notes which rows of the delta have met any, and aloneSource has the others.
+ * The rows of `side`'s delta against the rows of the other side visible at `epoch`. `inParts`: against some of them, of which those are left out that
+ * are marked in state.back; state.met notes which rows of the delta have met any, and aloneSource has the others.
  */
 export function passSource(shape: JoinShape, side: SideName, inParts = false): string {
   const probed = other(side);
@@ -153,8 +153,8 @@ const LATELY_ROWS_MIN = 64;
 const PASSES_WITHOUT = 15;
 
 /**
- * What keys met lately have found: rows that come together often share their keys, and a look-up costs as much as the rest of a pair. Within a pass alone, for between two
- * of them rows come and go.
+ * What keys met lately have found: rows that come together often share their keys, and a look-up costs as much as the rest of a pair. Within a pass
+ * alone, for between two of them rows come and go.
  */
 function latelyCode(shape: JoinShape, side: SideName): { declare: string; begin: string; find: string } {
   const probed = other(side);
@@ -264,8 +264,8 @@ const SETTLERS = 1_024;
 
 /**
  * Asks for rows of `probed` that may be on disk: those with the keys of the rows of `side`'s delta, before a pass or a turn looks them up. Those that
- * are there are marked as asked for: they are looked up as well. Of the same side it is asked whether a key has a row that the step has not touched: then
- * no more are wanted once one is there (ownCode).
+ * are there are marked as asked for: they are looked up as well. Of the same side it is asked whether a key has a row that the step has not touched:
+ * then no more are wanted once one is there (ownCode).
  */
 export function wantSource(shape: JoinShape, side: SideName, probed: SideName): string {
   const D = names[side];
@@ -302,9 +302,9 @@ export function wantSource(shape: JoinShape, side: SideName, probed: SideName): 
 }
 
 /**
- * Whether a key has a row that the step has not touched. Where a step touches all of a key's rows, each of them asks, and nothing but the whole list tells: so it is
- * walked once for all rows that ask together, and not at all where the key is whole. Of a key that has such a row, that one is looked at first
- * when others ask; it may be another row by then, or of another key.
+ * Whether a key has a row that the step has not touched. Where a step touches all of a key's rows, each of them asks, and nothing but the whole list
+ * tells: so it is walked once for all rows that ask together, and not at all where the key is whole. Of a key that has such a row, that one is looked
+ * at first when others ask; it may be another row by then, or of another key.
  */
 function ownCode(
   shape: JoinShape,

@@ -1,6 +1,6 @@
 /**
- * Rows of a join's larger side that are on disk in its first step: read a page at a time, they go through the same pass as those in memory, from a store of
- * their own.
+ * Rows of a join's larger side that are on disk in its first step: read a page at a time, they go through the same pass as those in memory, from a
+ * store of their own.
  */
 import type { Store } from "../../state/store.ts";
 import { CHUNK_ROWS } from "../chunk.ts";

@@ -22,13 +22,13 @@
  * Order (join-phases.ts), so that every prefix is a proper multiset:
  *   dL died, (full: turned,) dL born | dR died, turned, dR born
  *
- * An inner join may have filters and projections of its own that cannot fail: each pair of rows goes through them in the pass, and what they do not let through
- * was never written. Two views that filter the same join in different ways then join twice.
+ * An inner join may have filters and projections of its own that cannot fail: each pair of rows goes through them in the pass, and what they do not
+ * let through was never written. Two views that filter the same join in different ways then join twice.
  *
- * Rows on disk (state/cold) are brought back before a pass looks them up, some rows of the delta at a time (cold-matches.ts): those with a key of theirs, of the other
- * side, and where it is asked whether a key has got its first match, of the same side. Where a key has many, the pass meets them in parts
- * (match-pages.ts). In a first step, rows of the larger side that are on disk are read there, and go through the same pass from a page of their own
- * (join-page.ts).
+ * Rows on disk (state/cold) are brought back before a pass looks them up, some rows of the delta at a time (cold-matches.ts): those with a key of
+ * theirs, of the other side, and where it is asked whether a key has got its first match, of the same side. Where a key has many, the pass meets them
+ * in parts (match-pages.ts). In a first step, rows of the larger side that are on disk are read there, and go through the same pass from a page of
+ * their own (join-page.ts).
  *
  * Fan-out is unbounded, so a pass stops when the chunk is full and goes on from (delta row, row of the key's list).
  */

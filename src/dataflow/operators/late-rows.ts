@@ -6,8 +6,8 @@
  * 2. inserted() notes a row of the chunk that was entered.
  * 3. end(): of the rows noted that are alive, texts are interned, a column at a time, and put into the rows.
  *
- * Where a row of the chunk may be written over by another, note() keeps in the row itself, in the place of its first late text, which row of the chunk it is,
- * and forget() finds it there.
+ * Where a row of the chunk may be written over by another, note() keeps in the row itself, in the place of its first late text, which row of the
+ * chunk it is, and forget() finds it there.
  *
  * Who compares texts before then calls fill(): all texts of the chunk are interned, and none is late any more.
  */

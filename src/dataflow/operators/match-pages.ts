@@ -1,6 +1,6 @@
 /**
- * Rows of a delta that meet more rows on disk than are to come back: they are joined in parts, each row on disk once, from a page that is filled again and
- * again.
+ * Rows of a delta that meet more rows on disk than are to come back: they are joined in parts, each row on disk once, from a page that is filled
+ * again and again.
  *
  * 1. *Here.* The rows in memory. The stores are held: nothing goes to disk meanwhile. What comes back is left out, for it is told from where it was.
  * 2. *Pages.* Rows on disk, some thousands at a time, in a store of their own with an index by the same columns, which goes through the same pass.

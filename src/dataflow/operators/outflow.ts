@@ -1,9 +1,9 @@
 /**
- * Where the rows of a query leave its circuit as they are made, to somebody who takes them at a pace of his own: nothing of them is kept. For plans of which
- * rows only come, and none that has come can go again.
+ * Where the rows of a query leave its circuit as they are made, to somebody who takes them at a pace of his own: nothing of them is kept. For plans
+ * of which rows only come, and none that has come can go again.
  *
- * A chunk is copied and worked off row by row, so that rows however long are made one at a time; while nobody has room for more the build waits, as it does
- * for another thread.
+ * A chunk is copied and worked off row by row, so that rows however long are made one at a time; while nobody has room for more the build waits, as
+ * it does for another thread.
  */
 import type { Dictionary } from "../../state/dictionary.ts";
 import { Store } from "../../state/store.ts";

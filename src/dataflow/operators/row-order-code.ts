@@ -1,4 +1,7 @@
-/** Generated comparison of two rows of a store's columns: the order items, then all other columns ascending, then how equal values print. As in state/ordered-index.ts. */
+/**
+ * Generated comparison of two rows of a store's columns: the order items, then all other columns ascending, then how equal values print. As in
+ * state/ordered-index.ts.
+ */
 import type { OrderItem } from "../../plan/plan.ts";
 import { compareCode, comparePrintedCode, mayPrintDifferently } from "../../state/equality.ts";
 import type { Store } from "../../state/store.ts";

@@ -1,6 +1,7 @@
 /**
- * Filters and projections with what may take milliseconds for a single row: a regular expression that has to try, up to its limit. 4,096 such rows are
- * 40 seconds. So the chunk is kept, and the loop (that of linear.ts) leaves it when its time is over, to go on with the next row when it is called again.
+ * Filters and projections with what may take milliseconds for a single row: a regular expression that has to try, up to its limit. 4,096 such rows
+ * are 40 seconds. So the chunk is kept, and the loop (that of linear.ts) leaves it when its time is over, to go on with the next row when it is
+ * called again.
  */
 
 import { systemSlices } from "../../base/slices.ts";

@@ -8,8 +8,8 @@
  *
  * Over an input that only grows, rows behind the window never matter again: `evict` kills them in the (private) store.
  *
- * Rows may be on disk: those that a walk will look at come back before it begins (cold-partitions.ts, and without partition cold-firsts.ts). With a window
- * that may be all of a partition, rows stay in memory.
+ * Rows may be on disk: those that a walk will look at come back before it begins (cold-partitions.ts, and without partition cold-firsts.ts). With a
+ * window that may be all of a partition, rows stay in memory.
  *
  * A walk that fills the chunk, or has looked at enough rows for one call, goes on behind the last row it saw: positions in the index do not last,
  * rows of a step do.

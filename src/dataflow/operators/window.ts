@@ -1,16 +1,16 @@
 /**
  * Window functions over a stored input with an ordered index by (partition, order, then all other columns).
  *
- * Nothing is kept per row. What a change does is found by computing the rows it can concern twice, as the input was and as it is: the difference is the
- * output's change.
+ * Nothing is kept per row. What a change does is found by computing the rows it can concern twice, as the input was and as it is: the difference is
+ * the output's change.
  *
  * 1. The input's delta gives the changed rows. Where functions know all rows before a row, or of the partition, the first changed row of
  *    each partition is kept; otherwise all of them, in the index's order.
  * 2. Around each a stretch is cut out of its partition, in both versions (windows/stretch.ts): a few rows for lag or a sliding frame, from
  *    the mark before to the partition's end for a running sum (windows/marks.ts), all of it for ntile.
  * 3. Each function is run over both versions. Rows that differ leave with what they had and come with what they have.
- * 4. Rows that leave are emitted at once, those that come are kept until all have left. If they grow too many, the stretches from there on are computed
- *    once more for them. In a step from nothing all that is there comes: one pass.
+ * 4. Rows that leave are emitted at once, those that come are kept until all have left. If they grow too many, the stretches from there on are
+ *    computed once more for them. In a step from nothing all that is there comes: one pass.
  *
  * All of it runs in a generator that pauses after some thousand rows, or with a full chunk.
  */

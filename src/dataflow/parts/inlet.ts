@@ -4,8 +4,8 @@
  * A step
  * 1. Records of streams go to the part as they are fed, past this node (Graph tells it with activate()). Changes of tables reach it as rows of their
  *    stores, which it packs and feeds, parcel by parcel. Where the part has much left to take, the step waits here, and takes what has come.
- * 2. When its turn comes, it sends off the rest and finishes the part's step. A part that reads streams alone may have been a step ahead: then there is
- *    nothing left to send.
+ * 2. When its turn comes, it sends off the rest and finishes the part's step. A part that reads streams alone may have been a step ahead: then there
+ *    is nothing left to send.
  * 3. It emits what the shards have said, as it comes; the circuit waits for more (`Node.waiting`) until the step is complete.
  */
 import type { EvertError } from "../../base/errors.ts";

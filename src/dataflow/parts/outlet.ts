@@ -1,7 +1,7 @@
 /**
- * Where the rows of a part leave its circuit, in the order in which they are made. Operators that work group by group, or window by window, make chunks of a few
- * rows each; to pack and to unpack these one by one would cost more than the work. So few rows wait for more, until the step's end at most: up to then the
- * texts among them are there.
+ * Where the rows of a part leave its circuit, in the order in which they are made. Operators that work group by group, or window by window, make
+ * chunks of a few rows each; to pack and to unpack these one by one would cost more than the work. So few rows wait for more, until the step's end at
+ * most: up to then the texts among them are there.
  */
 import type { Schema } from "../../batch/schema.ts";
 import { CHUNK_ROWS, type Chunk, createChunk } from "../chunk.ts";

@@ -126,7 +126,10 @@ export class PartCircuit {
     this.#work = isLast ? this.#finishing(rows) : this.#feeding(rows);
   }
 
-  /** Works on what was begun until the deadline (performance.now()), or until it may not send. True: it is done. @throws EvertError why it has stopped. */
+  /**
+   * Works on what was begun until the deadline (performance.now()), or until it may not send. True: it is done. @throws EvertError why it has
+   * stopped.
+   */
   run(deadline: number, maySend: () => boolean): boolean {
     assert(this.#work !== null, "something was begun");
     this.#deadline = deadline;

@@ -1,9 +1,10 @@
 /**
- * Memory of parcels that many threads read, used again and again. New shared memory costs more than what is put into it (0038), and no collector hears of it: it
- * would stay until each thread that ever saw it has collected something else.
+ * Memory of parcels that many threads read, used again and again. New shared memory costs more than what is put into it (0038), and no collector
+ * hears of it: it would stay until each thread that ever saw it has collected something else.
  *
- * A parcel has holders: whoever made it, each inlet that is about to send it, and for each shard that it went to the task that it went with. With the last of them its memory is free.
- * Where a thread has ended, or a part was dropped, nobody says that it is done: that memory is left to the collector.
+ * A parcel has holders: whoever made it, each inlet that is about to send it, and for each shard that it went to the task that it went with. With the
+ * last of them its memory is free. Where a thread has ended, or a part was dropped, nobody says that it is done: that memory is left to the
+ * collector.
  */
 import { assert } from "../../base/assert.ts";
 

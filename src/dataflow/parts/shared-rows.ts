@@ -1,6 +1,7 @@
 /**
- * Rows of a source in memory that all threads see, as a thread has read them from history: columns ready to be picked from, and by shard the lists of the rows that are
- * its own. So a segment is read, unpacked and told apart once, whichever thread does it, and each shard takes what is its own out of the same memory.
+ * Rows of a source in memory that all threads see, as a thread has read them from history: columns ready to be picked from, and by shard the lists of
+ * the rows that are its own. So a segment is read, unpacked and told apart once, whichever thread does it, and each shard takes what is its own out
+ * of the same memory.
  *
  * What says where things lie is plain data beside it. Arrays begin at multiples of 8.
  *

@@ -8,7 +8,8 @@
  *    end, or a row before which both versions have the same rows as far as the functions look.
  * 3. Then as many rows again as the wanted ones look forward to. A changed row among them makes all up to it wanted.
  *
- * So what is wanted for one stretch is never wanted for another, if stretches are made from the left, each from the first changed row not seen before.
+ * So what is wanted for one stretch is never wanted for another, if stretches are made from the left, each from the first changed row not seen
+ * before.
  *
  * Distances are counted in unchanged rows, or whole groups of peers, of either version. A walk pauses by yielding, and finds its place again by the
  * last slot it saw: positions of an index do not last, rows of a step do.
@@ -51,8 +52,8 @@ export class Stretch {
   }
 
   /**
-   * The stretch around a changed row. REQUIRES: the first of its partition that no stretch has seen, where the reach is not `whole`. `changes`: how many
-   * there are in the partition, for a reach with `prefix`. `seen` is told each changed row. `all`: take the whole partition.
+   * The stretch around a changed row. REQUIRES: the first of its partition that no stretch has seen, where the reach is not `whole`. `changes`: how
+   * many there are in the partition, for a reach with `prefix`. `seen` is told each changed row. `all`: take the whole partition.
    */
   *make(
     slot: number,

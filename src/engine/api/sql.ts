@@ -11,7 +11,10 @@ export interface StatementResult {
   readonly rowCount: number;
   /** Each row a JSON array text, e.g. `[1,"a",null]`. */
   readonly rowsJson: readonly string[];
-  /** The same one by one, each made when it is taken; as text, its values are strings in PostgreSQL's text output, or null; as objects, each an object's text. */
+  /**
+   * The same one by one, each made when it is taken; as text, its values are strings in PostgreSQL's text output, or null; as objects, each an
+   * object's text.
+   */
   rowTexts(form: "json" | "text" | "objects"): Iterable<string>;
   /** Each row's values as PostgreSQL's text output or null. */
   rowsText(): (string | null)[][];
@@ -27,8 +30,8 @@ export interface FlowingResult {
   /** PostgreSQL's command tag: of the rows made so far. */
   readonly command: string;
   /**
-   * All rows, each as `write` takes it: a JSON array text, or, of `objects`, an object's, as in StatementResult. To be asked for once, and read to its end
-   * or returned. @throws EvertError of what reads them; what the request's signal was aborted with.
+   * All rows, each as `write` takes it: a JSON array text, or, of `objects`, an object's, as in StatementResult. To be asked for once, and read to
+   * its end or returned. @throws EvertError of what reads them; what the request's signal was aborted with.
    */
   pieces(
     form: "json" | "text" | "objects",

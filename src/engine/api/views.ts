@@ -156,8 +156,8 @@ export interface SubscriptionChange {
 }
 
 /**
- * A subscription whose targets are said while it lasts. What comes to it is told as SubscriptionEvent says, at the moment that the others are shown at. A view that
- * cannot be subscribed to is told as an error and not wanted any more; the others go on.
+ * A subscription whose targets are said while it lasts. What comes to it is told as SubscriptionEvent says, at the moment that the others are shown
+ * at. A view that cannot be subscribed to is told as an error and not wanted any more; the others go on.
  */
 export interface OpenSubscription {
   /** To be read once. */

@@ -58,8 +58,9 @@ export interface BackfillContext {
 }
 
 /**
- * Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build but hold() of that epoch, if it could not begin at once. Nobody holds back what it reads: where a stream's
- * records are given up before it has come to them, and behind some that it has, it ends with records_gone.
+ * Feeds history up to `to.position`, read at `to.epoch`; the caller has called nothing on the build but hold() of that epoch, if it could not begin
+ * at once. Nobody holds back what it reads: where a stream's records are given up before it has come to them, and behind some that it has, it ends
+ * with records_gone.
  */
 export async function fillOnce(
   context: BackfillContext,
@@ -103,7 +104,8 @@ export async function fillAndJoin(
       next = { ...context.current() };
       if (next.epoch > done.epoch) build.begin(next.epoch, next.timeUs);
       if (next.position - done.position > LAST_RANGE) return;
-      // Replicas that commits wait for may be away: steps do not wait for these. For those that are there they wait longer each time, since there may always be a commit under way.
+      // Replicas that commits wait for may be away: steps do not wait for these. For those that are there they wait longer each time, since there may
+      // always be a commit under way.
       if (readsLog && !(await isDurable(context, next.position, patienceMs))) {
         patienceMs = Math.min(LAST_MS_MAX, 2 * patienceMs);
         return;

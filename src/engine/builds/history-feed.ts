@@ -1,13 +1,16 @@
 /**
  * History for the parts of a build that other threads keep: read by all threads, side by side.
  *
- * 1. Sealed segments come in pieces (Log.history). A piece is read by a worker with time for it, and where none has, by this thread: whoever has least to do reads
- *    most. So with one worker, that has all the work of the view, this thread reads nearly all, and with many it reads as much as any of them.
+ * 1. Sealed segments come in pieces (Log.history). A piece is read by a worker with time for it, and where none has, by this thread: whoever has
+ *    least to do reads most. So with one worker, that has all the work of the view, this thread reads nearly all, and with many it reads as much as
+ *    any of them.
  * 2. Whoever reads a piece unpacks the columns that are wanted into memory that all threads see, and lists which rows are which shard's.
- * 3. Pieces go to the parts in their order, whichever is read first: rows of a topic come in theirs. This thread says where they lie, and does not look at them.
+ * 3. Pieces go to the parts in their order, whichever is read first: rows of a topic come in theirs. This thread says where they lie, and does not
+ *    look at them.
  * 4. What is not sealed is read here, in its place.
  *
- * Few pieces are under way, and parts make whoever feeds them wait: so memory is bounded. A file is open until what reads it has answered, or its thread has ended.
+ * Few pieces are under way, and parts make whoever feeds them wait: so memory is bounded. A file is open until what reads it has answered, or its
+ * thread has ended.
  */
 import type { WantedOfHistory } from "../../dataflow/parts/feed-parts.ts";
 import type { SharedRows } from "../../dataflow/parts/shared-rows.ts";

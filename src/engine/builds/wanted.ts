@@ -2,8 +2,8 @@
  * What of topics is wanted: the columns that views and builds read, and the rows that matter to a build. The rest is neither decoded nor, where
  * a segment is sealed, read.
  *
- * What views read that run is asked of the circuit, whose operators say it: one that a query or a build still holds after its view has gone reads as before, one that
- * has stopped reads nothing, and nothing is noted that would have to be taken out. Noted is what views read that are yet to join it.
+ * What views read that run is asked of the circuit, whose operators say it: one that a query or a build still holds after its view has gone reads as
+ * before, one that has stopped reads nothing, and nothing is noted that would have to be taken out. Noted is what views read that are yet to join it.
  */
 import { assert } from "../../base/assert.ts";
 import type { Build, Circuit } from "../../dataflow/circuit.ts";

@@ -1,4 +1,6 @@
-/** What a relation looks like to those who read it: now, and to a definition that was written down when its topic had other columns or another name. */
+/**
+ * What a relation looks like to those who read it: now, and to a definition that was written down when its topic had other columns or another name.
+ */
 import { schemaOf } from "../../batch/schema.ts";
 import type { Catalog, CatalogRelation, PlacedColumns } from "../../plan/catalog.ts";
 import { columnsOfVersion, placedOf } from "../evolution/evolved.ts";

@@ -72,7 +72,10 @@ export class EngineCatalog implements Catalog {
     }
   }
 
-  /** Whether records are there under the id: those of a topic whose definition was lost (log/repair) are not to become another's. Set by who has the log. */
+  /**
+   * Whether records are there under the id: those of a topic whose definition was lost (log/repair) are not to become another's. Set by who has the
+   * log.
+   */
   hasRecords: (id: number) => boolean = () => false;
 
   nextId(after: number = this.#lastId): number {
@@ -192,8 +195,8 @@ export class EngineCatalog implements Catalog {
   }
 
   /**
-   * What the name means. A view's may mean another version of it than the one that is defined so; where that one's definition is among what a repair has lost, it means nothing,
-   * since to go on with another version is for somebody to decide.
+   * What the name means. A view's may mean another version of it than the one that is defined so; where that one's definition is among what a repair
+   * has lost, it means nothing, since to go on with another version is for somebody to decide.
    */
   entry(name: string): RelationEntry | undefined {
     const promoted = this.promotions.shown(name);
@@ -315,8 +318,8 @@ export class EngineCatalog implements Catalog {
   }
 
   /**
-   * A catalog for what is written down in a view: names mean in it what they meant then; and to one that is new, what the log has decided by now. A replay and a replica
-   * know nothing else, and would plan another view where a name meant what is shown.
+   * A catalog for what is written down in a view: names mean in it what they meant then; and to one that is new, what the log has decided by now. A
+   * replay and a replica know nothing else, and would plan another view where a name meant what is shown.
    */
   within({ over, pinned }: ViewEntry): Catalog {
     const catalog = over === undefined ? this : catalogOver(this, over);

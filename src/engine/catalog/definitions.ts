@@ -1,6 +1,6 @@
 /**
- * What the catalog's events do to what is there: rows get a place, views begin to be made, indexes are grown, names are read otherwise. Between two steps,
- * in the log's order, behind everything that was staged before them, and when they are durable.
+ * What the catalog's events do to what is there: rows get a place, views begin to be made, indexes are grown, names are read otherwise. Between two
+ * steps, in the log's order, behind everything that was staged before them, and when they are durable.
  */
 import type { Utf8Column } from "../../batch/batch.ts";
 import type { Circuit } from "../../dataflow/circuit.ts";

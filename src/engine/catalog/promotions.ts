@@ -1,8 +1,9 @@
 /**
  * Versions of a view, and which of them its plain name means.
  *
- * A version is a view of its own, `charts@2`; `charts@1` is what is defined as `charts`. The plain name means version 1 until another is promoted, which is an event
- * of the catalog. What is decided by the log is known at once to whoever changes the catalog; names are read so once that commit is published.
+ * A version is a view of its own, `charts@2`; `charts@1` is what is defined as `charts`. The plain name means version 1 until another is promoted,
+ * which is an event of the catalog. What is decided by the log is known at once to whoever changes the catalog; names are read so once that commit is
+ * published.
  */
 
 /** What the plain name means, and what it meant before that, while that is there. */

@@ -1,6 +1,6 @@
 /**
- * What a start reads back of a checkpoint (checkpointing.ts): the dictionary, then the rows; then indexes are made again, those of large tables in a thread of
- * their own (indexing.ts) which reads the same blocks meanwhile.
+ * What a start reads back of a checkpoint (checkpointing.ts): the dictionary, then the rows; then indexes are made again, those of large tables in a
+ * thread of their own (indexing.ts) which reads the same blocks meanwhile.
  */
 import { type Disk, type DiskFile, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";

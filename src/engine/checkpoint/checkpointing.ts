@@ -8,10 +8,11 @@
  *
  * 1. At a boundary between two steps the touched slots of every store are taken and every store is pinned at that epoch. That is all that happens
  *    while steps wait; it costs what changed.
- * 2. Blocks are made a slice at a time and written behind what is there, while steps go on. What was written is synced every few mebibytes: commits wait for
- *    the same disk, behind as much as is synced at once.
- * 3. When the log is durable up to the position, the rows file is synced, the manifest written beside, synced, the directory too where files are new, the manifest renamed
- *    over the old one, the directory synced. A crash at any moment leaves the old manifest or the new one, each naming bytes that are there.
+ * 2. Blocks are made a slice at a time and written behind what is there, while steps go on. What was written is synced every few mebibytes: commits
+ *    wait for the same disk, behind as much as is synced at once.
+ * 3. When the log is durable up to the position, the rows file is synced, the manifest written beside, synced, the directory too where files are new,
+ *    the manifest renamed over the old one, the directory synced. A crash at any moment leaves the old manifest or the new one, each naming bytes
+ *    that are there.
  * 4. When the file holds more than twice what is alive, the next checkpoint starts a new file with everything and removes the old one.
  */
 import { crc32 } from "node:zlib";
@@ -426,7 +427,8 @@ export async function readManifest(
       await syncNames(disk, directory);
       return { manifest: null, reason: null };
     }
-    // The process that gave it its name may have died before that was on the disk. From now on it is built upon: what it has met may be taken out of the log.
+    // The process that gave it its name may have died before that was on the disk. From now on it is built upon: what it has met may be taken out of
+    // the log.
     await disk.syncDirectory(directory);
     if (manifest.format === STATE_FORMAT) return { manifest, reason: null };
     return { manifest: null, reason: `it has format ${manifest.format}` };

@@ -1,6 +1,6 @@
 /**
- * Key indexes of large tables made in a thread beside this one, while a start reads the dictionary and puts the rows in their places (state/key-lines.ts). Where
- * there is no such thread, or it fails, they are made here, after the rows.
+ * Key indexes of large tables made in a thread beside this one, while a start reads the dictionary and puts the rows in their places
+ * (state/key-lines.ts). Where there is no such thread, or it fails, they are made here, after the rows.
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";

@@ -3,8 +3,8 @@
  *
  * 1. Opening begins an epoch: an older instance of the name is told (fenced) when it next says how far it has come.
  * 2. Reading goes on where the last commit of progress stands, and follows what is appended.
- * 3. commit() stores that a batch and all before it have been processed: whoever stops before processes it again. transact() stores what was made of a batch
- *    and the progress as one commit, or neither: each record is processed once.
+ * 3. commit() stores that a batch and all before it have been processed: whoever stops before processes it again. transact() stores what was made of
+ *    a batch and the progress as one commit, or neither: each record is processed once.
  */
 import { gathered } from "../../base/gathered.ts";
 import type { AnyTopic, Table, Topic } from "../../face/handles.ts";
@@ -50,7 +50,8 @@ export class ConsumedBatch<Row> {
   }
 
   /**
-   * As db.transact(work), and in the same commit that the batch has been processed. @throws EvertError fenced; conflict: it has been processed already; what `work` throws
+   * As db.transact(work), and in the same commit that the batch has been processed. @throws EvertError fenced; conflict: it has been processed
+   * already; what `work` throws
    */
   transact<T>(work: (transaction: Transaction) => Promise<T> | T): Promise<{ position: string; result: T }> {
     return this.#engine.transaction((inner) => work(new Transaction(inner)), [this.#consumed]);

@@ -33,7 +33,10 @@ export async function* readTyped<Row>(
   yield* engine.readTopicAs(topic, options ?? {}, recordTyper<Row>());
 }
 
-/** Records come in the columns that the topic has when they are read, and are made values by these at once: whoever takes them may be slow, and the topic be changed meanwhile. */
+/**
+ * Records come in the columns that the topic has when they are read, and are made values by these at once: whoever takes them may be slow, and the
+ * topic be changed meanwhile.
+ */
 export function recordTyper<Row>(): MakeRecord<TopicRecord<Row>> {
   let known: RecordColumns | null = null;
   let fields: readonly Field[] = [];

@@ -250,7 +250,9 @@ export class Alteration {
     });
   }
 
-  /** Plans what reads the topic as it will be. What comes out otherwise than it was is made anew. @throws EvertError where something cannot be planned */
+  /**
+   * Plans what reads the topic as it will be. What comes out otherwise than it was is made anew. @throws EvertError where something cannot be planned
+   */
   #planned(events: readonly CatalogEvent[]): CatalogEvent[] {
     const { views } = this.#core;
     const fork = this.#core.catalog.fork();

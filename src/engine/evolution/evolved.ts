@@ -1,10 +1,10 @@
 /**
  * A topic whose columns have been changed since it was made.
  *
- * Three things are kept apart. A column's *id* says which column it is, in every schema of the topic, and is never given again. Its position in the topic's
- * schema is where records, statements and answers have it; it moves when columns before it go. Its *place* is where circuits and stores have
- * it: places are only ever added, and one keeps its type and nullability for ever, so that a plan made before a change means the same after
- * it, and a view that reads other columns goes on as if nothing had happened. A column whose type or nullability is changed for those who read it gets a new
+ * Three things are kept apart. A column's *id* says which column it is, in every schema of the topic, and is never given again. Its position in the
+ * topic's schema is where records, statements and answers have it; it moves when columns before it go. Its *place* is where circuits and stores have
+ * it: places are only ever added, and one keeps its type and nullability for ever, so that a plan made before a change means the same after it, and a
+ * view that reads other columns goes on as if nothing had happened. A column whose type or nullability is changed for those who read it gets a new
  * place; the old one, like that of a dropped column, is empty from then on.
  *
  * A topic that was never changed has none of this: its columns stand in their places.

@@ -1,11 +1,11 @@
 /**
  * A change of a topic's columns as the engine applies it, between two steps, behind everything that was staged before it.
  *
- * 1. The catalog and the log know the new schema; commits from here on are held to it. For a stream that is all: what its records were is converted when
- *    they are read.
- * 2. A table whose rows have more places than before gets a new store. Before the step that the change is, it is filled from the old one, a slice at a time:
- *    readers go on meanwhile, with the old columns; writers wait. Its rows count as born with the last step, which by then has been published, so that
- *    whoever comes next reads them, whether the change is on disk yet or not.
+ * 1. The catalog and the log know the new schema; commits from here on are held to it. For a stream that is all: what its records were is converted
+ *    when they are read.
+ * 2. A table whose rows have more places than before gets a new store. Before the step that the change is, it is filled from the old one, a slice at
+ *    a time: readers go on meanwhile, with the old columns; writers wait. Its rows count as born with the last step, which by then has been
+ *    published, so that whoever comes next reads them, whether the change is on disk yet or not.
  * 3. Views that were made before keep reading the old store, which is fed like the new one, until they go or the database is started again:
  *    then all read the new one. They do not notice: their columns are where they were.
  */

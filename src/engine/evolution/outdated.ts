@@ -1,7 +1,7 @@
 /**
- * Columns that were made before their topic was changed: what was read from a body, or made ready aside, while ALTER TABLE went on. They are taken like what was appended
- * just before the change: as a reader of that would have them. So whoever appends notices nothing of a change that its records still fit. Records of a topic that has been dropped meanwhile
- * are refused: nobody would ever read them.
+ * Columns that were made before their topic was changed: what was read from a body, or made ready aside, while ALTER TABLE went on. They are taken
+ * like what was appended just before the change: as a reader of that would have them. So whoever appends notices nothing of a change that its records
+ * still fit. Records of a topic that has been dropped meanwhile are refused: nobody would ever read them.
  */
 import { EvertError } from "../../base/errors.ts";
 import { type Field, type Schema, schemaOf } from "../../batch/schema.ts";
@@ -13,7 +13,10 @@ import { isHidden } from "../catalog/hidden-topics.ts";
 import type { Part } from "../write/part.ts";
 import { idsOf } from "./evolved.ts";
 
-/** The parts for the topics as they are now. `entry`: of an id. @throws EvertError undefined_table; conflict: the columns are those of no schema that the topic has had */
+/**
+ * The parts for the topics as they are now. `entry`: of an id. @throws EvertError undefined_table; conflict: the columns are those of no schema that
+ * the topic has had
+ */
 export function upToDate(
   parts: readonly Part[],
   entry: (id: number) => CatalogEntry | undefined,

@@ -1,7 +1,8 @@
 /**
  * What ALTER TABLE makes of a topic: its actions, one after the other, on a draft of its columns; and what has to be looked at before that may be.
  *
- * Nothing here looks at rows or at other entries of the catalog. A change that would give old records another meaning, or none, is refused, with the way out.
+ * Nothing here looks at rows or at other entries of the catalog. A change that would give old records another meaning, or none, is refused, with the
+ * way out.
  */
 import { EvertError, notSupported } from "../../base/errors.ts";
 import type { Datum } from "../../batch/convert.ts";

@@ -296,7 +296,10 @@ export class LiveViews {
     return view;
   }
 
-  /** `epoch`: of which the query sees the rows; without it, the one that is published. @throws EvertError when a view that it reads has no rows to show. */
+  /**
+   * `epoch`: of which the query sees the rows; without it, the one that is published. @throws EvertError when a view that it reads has no rows to
+   * show.
+   */
   checkReadable(query: Query, epoch?: number): void {
     for (const id of sourceIds(query.plan)) {
       const live = this.#views.get(id);
@@ -349,7 +352,10 @@ export class LiveViews {
     return all;
   }
 
-  /** View id -> fingerprint, of those whose rows are in checkpoints: one that has stopped, or has parts in other threads, is filled anew at the next start. */
+  /**
+   * View id -> fingerprint, of those whose rows are in checkpoints: one that has stopped, or has parts in other threads, is filled anew at the next
+   * start.
+   */
   fingerprints(): Record<string, string> {
     const views: Record<string, string> = {};
     for (const live of this.#views.values())
@@ -358,7 +364,10 @@ export class LiveViews {
     return views;
   }
 
-  /** View id -> the rows it shows at this position, or in place of them, and where they are among these stores. `position`: null where what is there is not shown. */
+  /**
+   * View id -> the rows it shows at this position, or in place of them, and where they are among these stores. `position`: null where what is there
+   * is not shown.
+   */
   keptRows(stores: readonly StoreHandle[], position: number | null): Record<string, KeptRows> {
     const ids = new Map(stores.map(({ id, store }) => [store, id]));
     const kept: Record<string, KeptRows> = {};

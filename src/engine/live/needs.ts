@@ -3,8 +3,8 @@
  *
  * A view depends on a record if, made anew from the log, it would answer otherwise without it.
  *
- * - Of a stream it depends on every record, but for those that it cannot show any more: outside the ranges of a filter in which nothing can fail, or over, by a condition on
- *   now(), at the log's time.
+ * - Of a stream it depends on every record, but for those that it cannot show any more: outside the ranges of a filter in which nothing can fail, or
+ *   over, by a condition on now(), at the log's time.
  * - Of a table it depends on the last record of each key alone, unless it asks for rows as they were (an as-of join).
  *
  * A view that cannot be planned now (its code is not loaded) depends on everything it reads.

@@ -1,7 +1,8 @@
 /**
  * Versions of a view side by side: made, compared, promoted, taken back, dropped. docs/decisions/0054-versions-of-a-view.md says why so.
  *
- * A version is a view like any other: built from history while writers go on, kept, checkpointed. What is special is which of them the plain name means.
+ * A version is a view like any other: built from history while writers go on, kept, checkpointed. What is special is which of them the plain name
+ * means.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { ViewEntry } from "../catalog/catalog.ts";
@@ -42,7 +43,9 @@ export function versionsOf(core: Core, base: string): ViewVersion[] {
   }));
 }
 
-/** The plain name means that version from the answered position on, for whoever reads and whoever watches. @throws EvertError not_ready, view_failed */
+/**
+ * The plain name means that version from the answered position on, for whoever reads and whoever watches. @throws EvertError not_ready, view_failed
+ */
 export function promoteVersion(core: Core, base: string, version: number): Promise<string> {
   return core.defineAfter(async () => {
     const found = versionsOf(core, base).find((v) => v.version === version);

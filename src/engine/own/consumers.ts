@@ -1,18 +1,19 @@
 /**
  * Named consumers: how far a reader of topics has come, kept in the log.
  *
- * A consumer has a name and, for each topic that it reads, the offset of the record that it reads next. Opening it begins an epoch: the newest instance of a name goes on,
- * an older one is refused (fenced) when it says how far it has come, on every topic. Within an epoch progress only grows, so that a request which is doubled or comes late takes
- * nothing back; who wants to read again opens it anew, from where it likes.
+ * A consumer has a name and, for each topic that it reads, the offset of the record that it reads next. Opening it begins an epoch: the newest
+ * instance of a name goes on, an older one is refused (fenced) when it says how far it has come, on every topic. Within an epoch progress only grows,
+ * so that a request which is doubled or comes late takes nothing back; who wants to read again opens it anew, from where it likes.
  *
- * Progress is a row of the table evert_consumers. It may be a commit of its own, or stand in the commit of what was made of the records: then both are there or
- * neither, and each record is processed once. In such a commit it has to grow: the same records are never processed twice, whoever tries.
+ * Progress is a row of the table evert_consumers. It may be a commit of its own, or stand in the commit of what was made of the records: then both
+ * are there or neither, and each record is processed once. In such a commit it has to grow: the same records are never processed twice, whoever
+ * tries.
  *
- * A name that is taken away and comes again begins above all epochs that have been taken away: of these one row is kept, of no consumer. So an instance of before is
- * refused also then.
+ * A name that is taken away and comes again begins above all epochs that have been taken away: of these one row is kept, of no consumer. So an
+ * instance of before is refused also then.
  *
- * Nothing is held back for a consumer: one that stands still is only shown as being behind, and one whose records a topic's retention gives up meanwhile is told when it reads.
- * Consumers are not forgotten by themselves.
+ * Nothing is held back for a consumer: one that stands still is only shown as being behind, and one whose records a topic's retention gives up
+ * meanwhile is told when it reads. Consumers are not forgotten by themselves.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { Log } from "../../log/log.ts";

@@ -32,7 +32,10 @@ export async function refusalToTell(core: Core, error: unknown): Promise<unknown
   return error;
 }
 
-/** As Committer.exclusively, for who decides by what is there: also where that is to store nothing, or to refuse. `untold`: what was found is not to be told of. */
+/**
+ * As Committer.exclusively, for who decides by what is there: also where that is to store nothing, or to refuse. `untold`: what was found is not to
+ * be told of.
+ */
 export async function decidedDurably(
   { committer, durability, stepper }: Core,
   decide: () => Promise<readonly Part[] | null>,
@@ -64,7 +67,10 @@ export async function decidedDurably(
   return receipt;
 }
 
-/** What stands in the column of the last row that the commit wrote to the table; null: it has been compacted away. REQUIRES that the commit is durable. */
+/**
+ * What stands in the column of the last row that the commit wrote to the table; null: it has been compacted away. REQUIRES that the commit is
+ * durable.
+ */
 export async function ownRowAt(
   core: Core,
   { id, schema }: TopicEntry,

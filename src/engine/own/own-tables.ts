@@ -1,7 +1,7 @@
 /**
- * Tables that are the log's own: what producers have sent, how far consumers have come, which schemas writers have registered. They are table topics like any other, stepped, checkpointed,
- * copied and compacted as such, and read by SQL; but no catalog event makes them, and nobody but the engine writes to them. Their rows stand in
- * the commit of what they speak of.
+ * Tables that are the log's own: what producers have sent, how far consumers have come, which schemas writers have registered. They are table topics
+ * like any other, stepped, checkpointed, copied and compacted as such, and read by SQL; but no catalog event makes them, and nobody but the engine
+ * writes to them. Their rows stand in the commit of what they speak of.
  */
 import { EvertError } from "../../base/errors.ts";
 import { type Field, schemaOf } from "../../batch/schema.ts";

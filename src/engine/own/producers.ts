@@ -1,24 +1,24 @@
 /**
  * Idempotent producers: whatever a network does to the requests of a producer, each is stored once and in order.
  *
- * A producer has an id, which it keeps, an epoch, which rises whenever it starts anew, and numbers its requests to each topic 0, 1, 2, … within the epoch.
- * A request that carries these is
+ * A producer has an id, which it keeps, an epoch, which rises whenever it starts anew, and numbers its requests to each topic 0, 1, 2, … within the
+ * epoch. A request that carries these is
  *
  *   refused (fenced)             if its epoch is over: the producer has started anew since
  *   answered as the first time   if its number has been stored
  *   refused (out_of_sequence)    if an earlier number is missing; the answer says which
  *   stored                       otherwise
  *
- * Headers and meaning are those of the Durable Streams protocol, but that an epoch is a producer's and not one topic's: as in Kafka, who starts anew fences
- * the earlier instance everywhere. A request of several records may count each as a number of its own (a body that is stored in chunks): then a request that
- * has been stored in part is refused, and its sender goes on behind what is stored.
+ * Headers and meaning are those of the Durable Streams protocol, but that an epoch is a producer's and not one topic's: as in Kafka, who starts anew
+ * fences the earlier instance everywhere. A request of several records may count each as a number of its own (a body that is stored in chunks): then
+ * a request that has been stored in part is refused, and its sender goes on behind what is stored.
  *
- * What is known of a producer is a row of the table evert_producers for each of its last requests to a topic, written in the request's own commit: they are there together
- * or not at all, whatever crashes. Memory holds the same, as of the newest commit staged, durable or not; it is made from the table at the start. Nobody is told of
- * what is not durable: refusals wait for it like answers.
+ * What is known of a producer is a row of the table evert_producers for each of its last requests to a topic, written in the request's own commit:
+ * they are there together or not at all, whatever crashes. Memory holds the same, as of the newest commit staged, durable or not; it is made from the
+ * table at the start. Nobody is told of what is not durable: refusals wait for it like answers.
  *
- * A producer that has sent nothing for seven days of log time is forgotten when another one comes, by tombstones in the commit of that one: so that a replay
- * forgets it in the same place. A request that it then sends with a number other than 0 is refused as out of sequence.
+ * A producer that has sent nothing for seven days of log time is forgotten when another one comes, by tombstones in the commit of that one: so that a
+ * replay forgets it in the same place. A request that it then sends with a number other than 0 is refused as out of sequence.
  */
 import { assert } from "../../base/assert.ts";
 import { EvertError } from "../../base/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * What goes into a commit beside its parts: rows of the log's own tables that say what the commit itself changes in them. They can only be made when its
- * place in the log is known, and whether it may be stored is decided in the same stretch, so that nothing comes in between.
+ * What goes into a commit beside its parts: rows of the log's own tables that say what the commit itself changes in them. They can only be made when
+ * its place in the log is known, and whether it may be stored is decided in the same stretch, so that nothing comes in between.
  *
  * 1. known(): before it is staged, as often as it is put off. Null: it is new, and may be staged now.
  * 2. stage(): in the same stretch as a known() that gave null.

@@ -1,8 +1,9 @@
 /**
  * Schemas that writers of a topic have registered: what a number stands for in what they send.
  *
- * Each is a row of the table evert_schemas, in a commit of its own, and never goes: numbers count up from 1, and whoever has one may come back with it at any time, also where the topic is
- * gone. Memory holds the same, as of the newest commit staged; it is made from the table at the start. What the texts say is for the edge that speaks their language.
+ * Each is a row of the table evert_schemas, in a commit of its own, and never goes: numbers count up from 1, and whoever has one may come back with
+ * it at any time, also where the topic is gone. Memory holds the same, as of the newest commit staged; it is made from the table at the start. What
+ * the texts say is for the edge that speaks their language.
  */
 import { assert } from "../../base/assert.ts";
 import type { Log } from "../../log/log.ts";

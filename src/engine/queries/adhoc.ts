@@ -45,7 +45,10 @@ export interface RunOptions {
   readonly room?: AnswerRoom;
 }
 
-/** `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million rows or 256 MiB. */
+/**
+ * `seenAt` null: what readers see now. @throws EvertError of the query itself, of a view it reads, or statement_too_complex for more than a million
+ * rows or 256 MiB.
+ */
 export async function runQuery(
   core: QueryContext,
   asked: Query,

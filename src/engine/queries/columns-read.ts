@@ -1,6 +1,7 @@
 /**
- * Whether the streams that a query reads still have the columns that it was planned with. Tables it reads as they lay when it began; a stream's records are read one after the other,
- * each in the columns that the stream has by then: what has been dropped meanwhile, or has got another type, would be empty in those that come later.
+ * Whether the streams that a query reads still have the columns that it was planned with. Tables it reads as they lay when it began; a stream's
+ * records are read one after the other, each in the columns that the stream has by then: what has been dropped meanwhile, or has got another type,
+ * would be empty in those that come later.
  */
 import { EvertError } from "../../base/errors.ts";
 import { sourcesOf } from "../../plan/inspect.ts";

@@ -1,10 +1,11 @@
 /**
  * Rows of an answer that are made as they are taken, at one position, however many there are.
  *
- * - Where a query only looks at rows one by one (filters, columns, UNION ALL) and none of that can fail, it is run while it is read: its rows leave the circuit as
- *   they are made, and what is held of them is a piece of text (dataflow/operators/outflow.ts). Rows of tables and views that it reads stay for it meanwhile.
- * - Any other is run first. Its rows then lie where those of a view would, outside the JavaScript heap and counted by the memory limit, and are made into text
- *   one after the other; so what can fail has failed before anything is told.
+ * - Where a query only looks at rows one by one (filters, columns, UNION ALL) and none of that can fail, it is run while it is read: its rows leave
+ *   the circuit as they are made, and what is held of them is a piece of text (dataflow/operators/outflow.ts). Rows of tables and views that it reads
+ *   stay for it meanwhile.
+ * - Any other is run first. Its rows then lie where those of a view would, outside the JavaScript heap and counted by the memory limit, and are made
+ *   into text one after the other; so what can fail has failed before anything is told.
  */
 import { toEvertError } from "../../base/errors.ts";
 import type { Datum } from "../../batch/convert.ts";
@@ -33,7 +34,10 @@ export interface FlowingRows {
   readonly position: number;
   /** How many have been made so far. */
   readonly rowCount: number;
-  /** All rows as text, in pieces. To be asked for once, and read to its end or returned. @throws EvertError of what reads them, and what `signal` was aborted with */
+  /**
+   * All rows as text, in pieces. To be asked for once, and read to its end or returned. @throws EvertError of what reads them, and what `signal` was
+   * aborted with
+   */
   pieces(write: WriteRow): AsyncGenerator<string, void, undefined>;
   /** Nothing more of it is wanted; where pieces() has begun, returning that does the same. */
   close(): void;

@@ -1,9 +1,9 @@
 /**
  * A query for one row by its key, as programs ask thousands of times: `SELECT … FROM accounts WHERE id = 7`. Nothing of it is built.
  *
- * Where all that a query says of a relation is which values its key has, the lookup alone decides (Lookup.exact), and columns are only picked: the row that readers see
- * is what the circuit's own operators would give. To make these, their chunks, stores and code costs a hundred times what finding the row does, in
- * the turns of everybody else.
+ * Where all that a query says of a relation is which values its key has, the lookup alone decides (Lookup.exact), and columns are only picked: the
+ * row that readers see is what the circuit's own operators would give. To make these, their chunks, stores and code costs a hundred times what
+ * finding the row does, in the turns of everybody else.
  */
 import type { Circuit } from "../../dataflow/circuit.ts";
 import { physicalOfDatum } from "../../dataflow/operators/values.ts";

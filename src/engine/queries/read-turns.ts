@@ -1,8 +1,9 @@
 /**
- * Reads of one program that follow one another: each may be answered in the turn of the event loop in which it was asked, so that a loop that awaits them is one turn
- * without an end, in which no timer runs, no file is read, and no step of the engine goes on.
+ * Reads of one program that follow one another: each may be answered in the turn of the event loop in which it was asked, so that a loop that awaits
+ * them is one turn without an end, in which no timer runs, no file is read, and no step of the engine goes on.
  *
- * The first read of a turn notes when it came. One that comes later than a slice after it waits for the next turn; who asks now and then waits for nothing.
+ * The first read of a turn notes when it came. One that comes later than a slice after it waits for the next turn; who asks now and then waits for
+ * nothing.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Slices } from "../../base/slices.ts";

@@ -1,12 +1,15 @@
 /**
  * How far followers have come, and what that asks of their leader.
  *
- * Deletes of a compacted table go some time after what they deleted. A follower that has such a row, and never gets the delete, would keep it for ever. So
+ * Deletes of a compacted table go some time after what they deleted. A follower that has such a row, and never gets the delete, would keep it for
+ * ever. So
  *
  * - while a follower is connected, and an hour longer, deletes behind its position stay (copiedTo());
- * - a follower is *whole* if that has held since it began, empty, or since it last had everything. Whoever is not is refused where deletes behind its position have gone;
- * - what is erased does not wait for anybody: who has something and has not come so far is whole no more, nor who is sent something while it is being erased. One that has nothing yet lacks nothing. And
- *   deletes that a follower has in a part of a segment go when the whole segment takes that part's place: it has not come so far either.
+ * - a follower is *whole* if that has held since it began, empty, or since it last had everything. Whoever is not is refused where deletes behind its
+ *   position have gone;
+ * - what is erased does not wait for anybody: who has something and has not come so far is whole no more, nor who is sent something while it is being
+ *   erased. One that has nothing yet lacks nothing. And deletes that a follower has in a part of a segment go when the whole segment takes that
+ *   part's place: it has not come so far either.
  */
 
 /** How long deletes stay for a follower that has gone. */
@@ -76,7 +79,10 @@ export class Copies {
     if (copy.wholeAt !== null && copy.position >= copy.wholeAt) copy.isWhole = true;
   }
 
-  /** It is sent what there is up to the position: rows whose deletes are going, perhaps, or have gone since these were read. `erased`: what that was before. */
+  /**
+   * It is sent what there is up to the position: rows whose deletes are going, perhaps, or have gone since these were read. `erased`: what that was
+   * before.
+   */
   sent(id: string, position: number, erased: number): void {
     const copy = this.#copies.get(id);
     if (copy === undefined) return;

@@ -1,9 +1,9 @@
 /**
- * Whose word counts. Each time a follower is made the leader an *epoch* begins: the first commit of the new leader says so, in the log, so that all who follow it
- * know. Epochs are counted, and have a random id, because two followers may be promoted at the same time.
+ * Whose word counts. Each time a follower is made the leader an *epoch* begins: the first commit of the new leader says so, in the log, so that all
+ * who follow it know. Epochs are counted, and have a random id, because two followers may be promoted at the same time.
  *
- * Two copies of a log have the same commits up to where the first epoch begins that only one of them knows of. So what two copies are to each other can be told
- * from their epochs and ends alone:
+ * Two copies of a log have the same commits up to where the first epoch begins that only one of them knows of. So what two copies are to each other
+ * can be told from their epochs and ends alone:
  *
  * - one knows an epoch more, and the other ends before that began: it *follows*, there is nothing in it that the first has not;
  * - it ends behind that place: from there on the two are *diverged*, and nobody merges them;

@@ -2,11 +2,11 @@
  * The follower's side: from the leader's stream into this log, and from there into this engine.
  *
  * 1. It asks for what comes after its own last position, and says which epochs it knows; the leader answers, or says why it cannot follow.
- * 2. *Frames* go into the log one by one (log/intake.ts): verified, stepped, written, synced. A frame that changes the catalog is stepped before the next one is looked at,
- *    which may need what it makes. Frames wait where the engine or the disk is behind, and then the leader waits.
+ * 2. *Frames* go into the log one by one (log/intake.ts): verified, stepped, written, synced. A frame that changes the catalog is stepped before the
+ *    next one is looked at, which may need what it makes. Frames wait where the engine or the disk is behind, and then the leader waits.
  * 3. A *sealed segment* is fetched as a file and taken over whole; then its groups are read from it, as after a start, and stepped.
- * 4. When the connection ends, or something comes that is not as it was sent, it asks again, from where its log ends by then: what came before is not asked for twice, and nothing
- *    is left out, because nothing is taken that does not follow what is there.
+ * 4. When the connection ends, or something comes that is not as it was sent, it asks again, from where its log ends by then: what came before is not
+ *    asked for twice, and nothing is left out, because nothing is taken that does not follow what is there.
  *
  * What cannot get better by itself (two histories, an unknown format) stops it; reads go on.
  */

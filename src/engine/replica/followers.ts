@@ -1,9 +1,9 @@
 /**
  * The leader's side: who follows, and what they are sent.
  *
- * The leader needs to know nothing of its followers to be right. Each asks for what comes after its own last position and is sent that, from the files of the log, at the
- * pace it takes it; so a slow one holds up nobody, and one that was away for a while is no other than one that is new. Nothing is kept for them but, for a while, old
- * deletes (copies.ts).
+ * The leader needs to know nothing of its followers to be right. Each asks for what comes after its own last position and is sent that, from the
+ * files of the log, at the pace it takes it; so a slow one holds up nobody, and one that was away for a while is no other than one that is new.
+ * Nothing is kept for them but, for a while, old deletes (copies.ts).
  */
 import { EvertError } from "../../base/errors.ts";
 import type { Log, StoredPiece } from "../../log/log.ts";
@@ -81,7 +81,10 @@ export class Followers {
     if (position !== undefined) log.confirm(position);
   }
 
-  /** All copies have the segments up to there, as far as is known. A segment of which one has a part is yet to take that part's place: deletes in it have to stay, too. */
+  /**
+   * All copies have the segments up to there, as far as is known. A segment of which one has a part is yet to take that part's place: deletes in it
+   * have to stay, too.
+   */
   copiedTo(): number {
     const position = this.#copies.copiedTo();
     return Number.isFinite(position) ? this.#segmentsTo(position) : position;

@@ -9,8 +9,8 @@
  *            | 3 sealed     payload: JSON, SealedFile; the segment is to be had as a file (/v1/backup/{file})
  *            | 4 heartbeat  no payload
  *
- * `position` is the leader's last durable one, `behind` how many bytes are still to come after this message. Every byte is under a checksum: headCrc is the
- * CRC-32C of the bytes of the head before it, payloadCrc that of the payload; frames have their own, and payloadCrc is 0.
+ * `position` is the leader's last durable one, `behind` how many bytes are still to come after this message. Every byte is under a checksum: headCrc
+ * is the CRC-32C of the bytes of the head before it, payloadCrc that of the payload; frames have their own, and payloadCrc is 0.
  */
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";

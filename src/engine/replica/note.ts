@@ -1,6 +1,6 @@
 /**
- * What a data directory remembers of other copies of its log, beside the log: DATA/replica.json. Without the file it has never followed, been promoted or been superseded.
- * It is replaced atomically; what it says decides how the directory may be opened, never what is in the log.
+ * What a data directory remembers of other copies of its log, beside the log: DATA/replica.json. Without the file it has never followed, been
+ * promoted or been superseded. It is replaced atomically; what it says decides how the directory may be opened, never what is in the log.
  */
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { type Disk, joinPath } from "../../base/disk.ts";
@@ -66,7 +66,10 @@ async function readNote(disk: Disk, directory: string): Promise<ReplicaNote | nu
   }
 }
 
-/** The note of one directory. It may be changed by several at once: each change is on top of those before it, and they are written one after the other. */
+/**
+ * The note of one directory. It may be changed by several at once: each change is on top of those before it, and they are written one after the
+ * other.
+ */
 export class KeptNote {
   readonly #disk: Disk;
   readonly #directory: string;

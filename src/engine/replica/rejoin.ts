@@ -2,8 +2,8 @@
  * A copy of the log that has parted from its leader's begins again: `--rejoin`.
  *
  * 1. The leader is asked whether this copy can follow. Where it can, nothing is done.
- * 2. Where the two have parted, the files of the log move to DATA/diverged-N, N being its last position, the newest first: a crash in between leaves a log that
- *    ends earlier, which is asked about once more. What is derived from the log goes.
+ * 2. Where the two have parted, the files of the log move to DATA/diverged-N, N being its last position, the newest first: a crash in between leaves
+ *    a log that ends earlier, which is asked about once more. What is derived from the log goes.
  *
  * The directory is empty then, and follows like a new one. What was kept aside is a log of its own: moved to a directory's folder `log`, it opens.
  */

@@ -1,9 +1,10 @@
 /**
  * What a database is to other copies of its log: a leader, a follower of one, or a former leader that has been superseded.
  *
- * - A *follower* refuses to write and names its leader; nothing else comes into its log than what the leader has written, no tick and no sink's rows either.
- * - *Promotion* makes it a leader: it takes nothing more from its leader, finishes what it has, and begins an epoch (epochs.ts) with its first commit. From then on its
- *   program's definitions, ticks and sinks are its own affair. Then it tells the former leader, until that one has heard.
+ * - A *follower* refuses to write and names its leader; nothing else comes into its log than what the leader has written, no tick and no sink's rows
+ *   either.
+ * - *Promotion* makes it a leader: it takes nothing more from its leader, finishes what it has, and begins an epoch (epochs.ts) with its first
+ *   commit. From then on its program's definitions, ticks and sinks are its own affair. Then it tells the former leader, until that one has heard.
  * - A leader that learns of an epoch it does not know is *superseded*: it refuses to write, and remembers that beyond its end.
  */
 import type { Disk } from "../../base/disk.ts";
@@ -266,14 +267,18 @@ export class Replication implements ReplicationApi {
     return this.#begin(this.#begun);
   }
 
-  /** @throws EvertError why what the program declares cannot be made, or that it leads cannot be noted, so that the next start would not know: it leads all the same, and promote() tries that again */
+  /**
+   * @throws EvertError why what the program declares cannot be made, or that it leads cannot be noted, so that the next start would not know: it
+   * leads all the same, and promote() tries that again
+   */
   async #begin(promotion: Promotion): Promise<Promotion> {
     const { lead, rest } = this.#parts;
     if (!this.#hasBegun) {
       try {
         await lead();
       } finally {
-        // Those that followed the former leader come when they are told to. It leads also where that has failed: then what is tried again waits for them as well.
+        // Those that followed the former leader come when they are told to. It leads also where that has failed: then what is tried again waits for
+        // them as well.
         if (this.#refusal === null) this.#waitForFollowers();
         this.#letIn();
       }
@@ -349,8 +354,8 @@ export class Replication implements ReplicationApi {
   }
 
   /**
-   * Where commits are to wait for followers, nobody else's is staged until what is given is called: those of a leader's beginning, such as what the program declares, do not wait, and any other that came
-   * amid them would be acknowledged while no follower has it.
+   * Where commits are to wait for followers, nobody else's is staged until what is given is called: those of a leader's beginning, such as what the
+   * program declares, do not wait, and any other that came amid them would be acknowledged while no follower has it.
    */
   comeFirst(): () => void {
     return this.#parts.sync.followers === 0 ? () => {} : this.#parts.core.committer.reserve();

@@ -3,10 +3,11 @@
  *
  * 1. The index is grown over the rows that are there, a slice at a time, while steps and commits go on; rows that come and go meanwhile are
  *    entered and taken out with them.
- * 2. What is to be unique is held for commits from here on: at a moment when everything staged is stepped. Then the rows of that moment are looked through,
- *    in slices too: those that share their values stood before, and the index is given up.
- * 3. Only then is it written to the catalog, and with that commit it is there. Until then nothing knows of it: a crash leaves no half of one.
- *    Where that commit waits for replicas for longer than who has asked, what has grown stays until it is made: it would grow again, with all steps waiting for it.
+ * 2. What is to be unique is held for commits from here on: at a moment when everything staged is stepped. Then the rows of that moment are looked
+ *    through, in slices too: those that share their values stood before, and the index is given up.
+ * 3. Only then is it written to the catalog, and with that commit it is there. Until then nothing knows of it: a crash leaves no half of one. Where
+ *    that commit waits for replicas for longer than who has asked, what has grown stays until it is made: it would grow again, with all steps waiting
+ *    for it.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { Slices } from "../../base/slices.ts";

@@ -5,8 +5,8 @@
  * materialized view that reads one is replaced by its own query over that. So a SELECT between BEGIN and COMMIT runs like any other, and
  * what the transaction has not touched is read from where it lies.
  *
- * What is named several times is made once: the plan becomes a graph, and equal parts of it are worked off once. A view that skips errors is answered by
- * itself, because its errors are nobody else's, and its rows are put in its place.
+ * What is named several times is made once: the plan becomes a graph, and equal parts of it are worked off once. A view that skips errors is answered
+ * by itself, because its errors are nobody else's, and its rows are put in its place.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError, notSupported } from "../../base/errors.ts";

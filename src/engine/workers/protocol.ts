@@ -3,9 +3,9 @@
  *
  *   open, then any number of steps: feed ..., finish; then drop
  *
- * Each feed is answered with `fed`, each finish with `answer`, in their order. Before that come, full parcel by full parcel, the `rows` that the step has made
- * so far, and some by some what it has done to the `errors` of rows; of these only so many are under way until the main thread has told that they are `taken`. A
- * part that has `failed` answers nothing any more.
+ * Each feed is answered with `fed`, each finish with `answer`, in their order. Before that come, full parcel by full parcel, the `rows` that the step
+ * has made so far, and some by some what it has done to the `errors` of rows; of these only so many are under way until the main thread has told that
+ * they are `taken`. A part that has `failed` answers nothing any more.
  *
  * Beside its parts a worker reads history, for parts wherever they are: each `read` is answered with `read` or `unread`.
  */

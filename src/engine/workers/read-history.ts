@@ -1,4 +1,7 @@
-/** A piece of a sealed segment, read by whatever thread has time: unpacked into memory that all threads see, its rows told apart for the shards that want them. */
+/**
+ * A piece of a sealed segment, read by whatever thread has time: unpacked into memory that all threads see, its rows told apart for the shards that
+ * want them.
+ */
 import { openedFile } from "../../base/node-disk.ts";
 import { type SharedRows, SharedWriter } from "../../dataflow/parts/shared-rows.ts";
 import type { HistoryPiece, Pause, SealedPiece } from "../../log/log.ts";

@@ -1,6 +1,6 @@
 /**
- * A worker as the main thread sees it: tasks go out, replies come back to the part that they are for. One that ends (out of memory, a crash) fails all
- * parts that it keeps, and gives back what it was to read.
+ * A worker as the main thread sees it: tasks go out, replies come back to the part that they are for. One that ends (out of memory, a crash) fails
+ * all parts that it keeps, and gives back what it was to read.
  */
 import { Worker as Thread } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";

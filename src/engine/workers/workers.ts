@@ -1,6 +1,7 @@
 /**
- * The worker threads of a database: which parts they keep. A part that can be split has a shard in each of them; others go in turn to the one that keeps
- * fewest. Threads are started with the database, for each has its code to read before it can do anything, and anew when they are needed and have ended: what they kept has failed by then.
+ * The worker threads of a database: which parts they keep. A part that can be split has a shard in each of them; others go in turn to the one that
+ * keeps fewest. Threads are started with the database, for each has its code to read before it can do anything, and anew when they are needed and
+ * have ended: what they kept has failed by then.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { CircuitLimits } from "../../dataflow/circuit.ts";

@@ -1,6 +1,7 @@
 /**
- * Of an append of which records were put aside: which topic it was to, and where that ended then. Its commit has other topics' rows, maybe those alone, and topics are renamed, dropped
- * and made anew, so none of that follows from the commit. A request that comes again is answered by it as the first time.
+ * Of an append of which records were put aside: which topic it was to, and where that ended then. Its commit has other topics' rows, maybe those
+ * alone, and topics are renamed, dropped and made anew, so none of that follows from the commit. A request that comes again is answered by it as the
+ * first time.
  *
  * It is kept behind the digest of the request, with the idempotency key.
  */

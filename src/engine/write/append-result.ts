@@ -36,7 +36,10 @@ export function appendResult(
   };
 }
 
-/** Of a producer's request that came again the first answer, too: which of its records were put aside is in the log alone. REQUIRES that the commit is durable. */
+/**
+ * Of a producer's request that came again the first answer, too: which of its records were put aside is in the log alone. REQUIRES that the commit is
+ * durable.
+ */
 export async function repeatableAppendResult(
   core: Core,
   topic: TopicEntry,

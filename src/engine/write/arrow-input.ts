@@ -4,8 +4,8 @@
  * Columns stay columns. Only a topic that was declared with a schema of the program's own (a Standard Schema) has its rows looked at one by
  * one: what that schema refuses in JSON, it refuses here.
  *
- * What reading a topic as Arrow gives can be appended again: the columns of a record's place (_offset, _position, _timestamp) are passed over, and _deleted may
- * be false throughout. A column of the topic's own of such a name is what it is.
+ * What reading a topic as Arrow gives can be appended again: the columns of a record's place (_offset, _position, _timestamp) are passed over, and
+ * _deleted may be false throughout. A column of the topic's own of such a name is what it is.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError } from "../../base/errors.ts";

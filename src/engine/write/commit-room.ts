@@ -1,13 +1,16 @@
 /**
- * Whether a commit finds room below the memory limit. Its own rows cannot go to disk before its step is published, nor can what views make of them in that step. So
- * what does not fit beside what has to stay is refused before it is in the log, where it could not be kept in part any more; in several commits it may well fit.
+ * Whether a commit finds room below the memory limit. Its own rows cannot go to disk before its step is published, nor can what views make of them in
+ * that step. So what does not fit beside what has to stay is refused before it is in the log, where it could not be kept in part any more; in several
+ * commits it may well fit.
  *
- * 1. Asked is of commits that are no small part of the limit: what is smaller, and comes to more with others, is cut into steps (Committer). What a row takes is what those take that are there; a text counts once, however many rows have it.
- *    A row counts also where one behind it in the same commit replaces it: what a step has made and ended gives its slot back when the step has ended (Store), not before.
+ * 1. Asked is of commits that are no small part of the limit: what is smaller, and comes to more with others, is cut into steps (Committer). What a
+ *    row takes is what those take that are there; a text counts once, however many rows have it. A row counts also where one behind it in the same
+ *    commit replaces it: what a step has made and ended gives its slot back when the step has ended (Store), not before.
  * 2. Room is what is free, and what rows of the stores in question take that can go to disk meanwhile: between two pieces of the step they do.
- * 3. Of two large commits the rows of one can go to disk once it is published, and those that it replaced are freed then: until both has come the next one waits.
- * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has; where there are next to none, one, if it has a
- *    row for each by its definition, and none otherwise. One that gets more is stopped at the limit, as ever.
+ * 3. Of two large commits the rows of one can go to disk once it is published, and those that it replaced are freed then: until both has come the
+ *    next one waits.
+ * 4. Of a view's stores it is foreseen that a row of the table brings them as many rows as each of those that are there has; where there are next to
+ *    none, one, if it has a row for each by its definition, and none otherwise. One that gets more is stopped at the limit, as ever.
  * 5. Refused for good (commit_too_large) is what would be refused again: clients send it no more, sinks send half of it.
  *
  * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted.
@@ -117,7 +120,10 @@ export class CommitRoom {
     }
   }
 
-  /** @throws EvertError commit_too_large; out_of_memory where there will be room when who holds rows in memory for a while, or keeps some of its own, has let them go */
+  /**
+   * @throws EvertError commit_too_large; out_of_memory where there will be room when who holds rows in memory for a while, or keeps some of its own,
+   * has let them go
+   */
   refuse(parts: readonly Part[]): void {
     const { circuit } = this.#context;
     const { memory } = circuit;

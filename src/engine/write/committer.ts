@@ -2,8 +2,8 @@
  * The way in: from rows at the door to a durable commit.
  *
  * 1. Backpressure first: the log must have zero-filled room, the engine must not be far behind.
- * 2. The commit is staged in one synchronous stretch (stage-part.ts), within the call where nothing has to be waited for: validated into the open group's
- *    columns, or rolled back as if it had never been.
+ * 2. The commit is staged in one synchronous stretch (stage-part.ts), within the call where nothing has to be waited for: validated into the open
+ *    group's columns, or rolled back as if it had never been.
  * 3. The caller is answered when the group is on disk.
  *
  * Statements that decide by reading (INSERT into a keyed table, UPDATE, DELETE) hold the gate while they read and stage, so that nothing
@@ -176,7 +176,10 @@ export class Committer {
     return this.#open;
   }
 
-  /** Until what is given is called, nobody stages anything but those who decide alone and are said to come first; the others wait. REQUIRES that this is not so already. */
+  /**
+   * Until what is given is called, nobody stages anything but those who decide alone and are said to come first; the others wait. REQUIRES that this
+   * is not so already.
+   */
   reserve(): () => void {
     this.#door.close();
     return () => this.#door.open();
@@ -228,8 +231,8 @@ export class Committer {
   }
 
   /**
-   * Resolves when a change of the catalog is made, which is when it is durable (step-queue.ts). It is a group of its own, made before anything behind it is stepped, and before anything
-   * else is staged, which it may be about.
+   * Resolves when a change of the catalog is made, which is when it is durable (step-queue.ts). It is a group of its own, made before anything behind
+   * it is stepped, and before anything else is staged, which it may be about.
    */
   async #made(position: number): Promise<void> {
     this.#log.seal();

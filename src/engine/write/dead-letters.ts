@@ -1,8 +1,9 @@
 /**
- * Dead letters: what could not be decoded of an append goes to a stream that the topic names, with the reason, in the commit of the rest. A topic that names
- * none refuses the append.
+ * Dead letters: what could not be decoded of an append goes to a stream that the topic names, with the reason, in the commit of the rest. A topic
+ * that names none refuses the append.
  *
- * That stream is an ordinary topic with the columns below, made with the first table that names it. A topic knows it by its id, so that it may be renamed.
+ * That stream is an ordinary topic with the columns below, made with the first table that names it. A topic knows it by its id, so that it may be
+ * renamed.
  */
 import { EvertError } from "../../base/errors.ts";
 import type { Field } from "../../batch/schema.ts";
@@ -23,7 +24,10 @@ const FIELDS: readonly Field[] = [
   { name: "time", type: timestamptz, nullable: false },
 ];
 
-/** Where dead letters of a topic of that name go to, and what makes it so; `making`: what else is made in the same commit. @throws EvertError invalid_table_definition */
+/**
+ * Where dead letters of a topic of that name go to, and what makes it so; `making`: what else is made in the same commit. @throws EvertError
+ * invalid_table_definition
+ */
 export function deadLetterTopic(
   catalog: EngineCatalog,
   name: string,
@@ -106,7 +110,10 @@ export function deadLetterPart(
   return [{ topic: to, op: "upsert", rows, path: to.name }];
 }
 
-/** How many stand in the commit of an append to the topic: what else it wrote, beside the log's own tables, are its dead letters. REQUIRES that the commit is durable. */
+/**
+ * How many stand in the commit of an append to the topic: what else it wrote, beside the log's own tables, are its dead letters. REQUIRES that the
+ * commit is durable.
+ */
 export async function deadLettersAt(log: Log, topicId: number, position: number): Promise<number> {
   let count = 0;
   for await (const { commits, batches } of log.read({ from: position, to: position })) {

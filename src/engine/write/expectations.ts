@@ -2,13 +2,13 @@
  * What a transaction expects of the state it is to be stored on, so that it may be decided by what was read before: it is stored if nothing has come
  * in between, and refused otherwise.
  *
- * It is judged when everything before it has been stepped and nothing else can be staged. Of a topic the committer knows when it was last written; of a
- * row, the step that made it, and so between which two commits that was. Mostly this decides. It does not where the step took in commits
- * before and after the position that was read, where the step is too long ago to be known, and for rows that came back from a checkpoint or from disk. Then the log itself
- * is read for the keys, from those positions on: while others go on, and at last the little that they have done meanwhile.
+ * It is judged when everything before it has been stepped and nothing else can be staged. Of a topic the committer knows when it was last written; of
+ * a row, the step that made it, and so between which two commits that was. Mostly this decides. It does not where the step took in commits before and
+ * after the position that was read, where the step is too long ago to be known, and for rows that came back from a checkpoint or from disk. Then the
+ * log itself is read for the keys, from those positions on: while others go on, and at last the little that they have done meanwhile.
  *
- * A row that was written again with the same values may be taken for one that has changed: a step does not note it, the log does. One that has changed is never
- * taken for one that has not.
+ * A row that was written again with the same values may be taken for one that has changed: a step does not note it, the log does. One that has
+ * changed is never taken for one that has not.
  */
 import { EvertError } from "../../base/errors.ts";
 import { datumAt } from "../../batch/column.ts";

@@ -1,6 +1,6 @@
 /**
- * Where whoever stages waits while one decides alone. There may be thousands, again and again: each waits for one promise, and nothing is made for it. Where those who wait are refused, so is who
- * comes then, at once, and nothing of them stays here.
+ * Where whoever stages waits while one decides alone. There may be thousands, again and again: each waits for one promise, and nothing is made for
+ * it. Where those who wait are refused, so is who comes then, at once, and nothing of them stays here.
  */
 import type { EvertError } from "../../base/errors.ts";
 

@@ -19,7 +19,10 @@ export class LastWritten {
     this.#decided = { after: 0, to: position };
   }
 
-  /** Commits (after, to], the last of which that somebody decided: none of the engine's own, such as the passing of time and what views write to topics. */
+  /**
+   * Commits (after, to], the last of which that somebody decided: none of the engine's own, such as the passing of time and what views write to
+   * topics.
+   */
   get decided(): Commits {
     return this.#decided ?? { after: this.#decidedAt - 1, to: this.#decidedAt };
   }

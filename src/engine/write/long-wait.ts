@@ -1,6 +1,6 @@
 /**
- * Work that needs commits to be durable, and goes on by itself when they are, however long replicas take; and those who wait for it. They are told when
- * it has waited for replicas as long as an append does: it may be there later, and they can ask again.
+ * Work that needs commits to be durable, and goes on by itself when they are, however long replicas take; and those who wait for it. They are told
+ * when it has waited for replicas as long as an append does: it may be there later, and they can ask again.
  */
 import type { EvertError } from "../../base/errors.ts";
 import type { DurableWaiters } from "./durable-waiters.ts";

@@ -116,7 +116,10 @@ export class PendingRows {
     return false;
   }
 
-  /** Judges the rows of this layer, a piece of them a call; true when none is in another's way. @throws unique_violation: of a commit, of the first row that is in the way of one before it. */
+  /**
+   * Judges the rows of this layer, a piece of them a call; true when none is in another's way. @throws unique_violation: of a commit, of the first
+   * row that is in the way of one before it.
+   */
   judging(epoch: () => number): (rows: number) => boolean {
     const rows = this.#claims.length === 0 ? [].values() : this.entries();
     let first: ((rows: number) => void) | null = null;
@@ -143,8 +146,9 @@ export class PendingRows {
   }
 
   /**
-   * Goes through the commit's rows once more, in their own order, a piece of them a call, until one is in the way of a row before it or of one that was there, and throws that. The claim of a value
-   * names the last row with it, of however many; and what an append in chunks leaves out is all from the first on.
+   * Goes through the commit's rows once more, in their own order, a piece of them a call, until one is in the way of a row before it or of one that
+   * was there, and throws that. The claim of a value names the last row with it, of however many; and what an append in chunks leaves out is all from
+   * the first on.
    */
   #findingFirst(epoch: () => number, refusal: EvertError): (rows: number) => void {
     const rows = [...this.#rows].filter(([, { row }]) => row !== null).sort(([, a], [, b]) => byPlace(a, b));

@@ -1,8 +1,9 @@
 /**
- * Topics whose records are staged as they are given: no schema of the program and no default has a say in them. Most are such, and most appends name one that was named before.
+ * Topics whose records are staged as they are given: no schema of the program and no default has a say in them. Most are such, and most appends name
+ * one that was named before.
  *
- * Found with one look, by the very text that the caller names it by: the catalog, the program's topics and the defaults each know a topic by a name or an object of their own, and of a thousand
- * topics by turns none of that is at hand.
+ * Found with one look, by the very text that the caller names it by: the catalog, the program's topics and the defaults each know a topic by a name
+ * or an object of their own, and of a thousand topics by turns none of that is at hand.
  */
 import type { EngineCatalog, TopicEntry } from "../catalog/catalog.ts";
 import { rowBytesOf } from "./part.ts";

@@ -1,6 +1,6 @@
 /**
- * Parts of a commit on their way into the log's open group. What has many rows is made a batch first, aside and a slice at a time: then staging, in which
- * nobody else has a turn, is one copy.
+ * Parts of a commit on their way into the log's open group. What has many rows is made a batch first, aside and a slice at a time: then staging, in
+ * which nobody else has a turn, is one copy.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError } from "../../base/errors.ts";

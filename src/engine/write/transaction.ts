@@ -1,17 +1,17 @@
 /**
  * Transactions that read: db.transact(work).
  *
- * 1. `work` reads rows and says what is to be appended and deleted. Each read is of the newest complete step, be it durable or not, and is taken down with what
- *    it gave; before it is given, all earlier reads are looked at again if there has been a step since. So all that `work` has seen at any time is of one
- *    position.
- * 2. At its end everything before has been stepped and nothing else can be staged; the reads are looked at once more. If they still give the same, the
- *    rows are staged: the transaction is as if it had run in that moment. It waits for its own fdatasync and for none before.
- * 3. If a read gives something else, all of it is forgotten and `work` runs again. Those that run again because of the same row take turns, which end when
- *    what they write is staged, or by themselves, so that of many that want it each one has its turn; who runs for the first time does not wait.
+ * 1. `work` reads rows and says what is to be appended and deleted. Each read is of the newest complete step, be it durable or not, and is taken down
+ *    with what it gave; before it is given, all earlier reads are looked at again if there has been a step since. So all that `work` has seen at any
+ *    time is of one position.
+ * 2. At its end everything before has been stepped and nothing else can be staged; the reads are looked at once more. If they still give the same,
+ *    the rows are staged: the transaction is as if it had run in that moment. It waits for its own fdatasync and for none before.
+ * 3. If a read gives something else, all of it is forgotten and `work` runs again. Those that run again because of the same row take turns, which end
+ *    when what they write is staged, or by themselves, so that of many that want it each one has its turn; who runs for the first time does not wait.
  *
- * A row is looked at again by its name, its key and its values: one that was changed and changed back is no conflict, nor is a table made anew in which it is the same. That it
- * could not be read is a reading, too. Of a list of rows it is asked whether anything that it is made from has been written. What `work` throws is believed when its reads
- * still hold and are durable.
+ * A row is looked at again by its name, its key and its values: one that was changed and changed back is no conflict, nor is a table made anew in
+ * which it is the same. That it could not be read is a reading, too. Of a list of rows it is asked whether anything that it is made from has been
+ * written. What `work` throws is believed when its reads still hold and are durable.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { EvertError, notSupported } from "../../base/errors.ts";
@@ -75,7 +75,10 @@ export class Transactions {
     this.#core = core;
   }
 
-  /** `rider`: what goes into its commit, also where it writes nothing itself. @throws EvertError what the work throws; conflict where it ran again and again and something always came in between */
+  /**
+   * `rider`: what goes into its commit, also where it writes nothing itself. @throws EvertError what the work throws; conflict where it ran again and
+   * again and something always came in between
+   */
   async run<T>(work: Work<T>, rider?: Rider): Promise<Done<T>> {
     await this.#core().caughtUp();
     const { stepper, stepPositions, log, publisher } = this.#core();
@@ -204,8 +207,8 @@ class Attempt implements TransactionWork {
   }
 
   /**
-   * Looks at all reads again, as of one step, and at whether what is written to is still there. A step that comes meanwhile makes that worth nothing, and while somebody writes there may be
-   * always one: called where none comes, at a boundary, or looked once more (hold).
+   * Looks at all reads again, as of one step, and at whether what is written to is still there. A step that comes meanwhile makes that worth nothing,
+   * and while somebody writes there may be always one: called where none comes, at a boundary, or looked once more (hold).
    */
   async look(): Promise<void> {
     const { catalog, stepPositions, publisher } = this.#core;
@@ -398,7 +401,9 @@ class Attempt implements TransactionWork {
     });
   }
 
-  /** Takes the read down, as of a step as of which all others hold, and gives what `give` makes of it in the same stretch. @throws EvertError conflict */
+  /**
+   * Takes the read down, as of a step as of which all others hold, and gives what `give` makes of it in the same stretch. @throws EvertError conflict
+   */
   async #take<T>(read: Read, give: () => T): Promise<Awaited<T>> {
     for (;;) {
       await this.hold(read.bring);

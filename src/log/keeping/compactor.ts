@@ -1,10 +1,12 @@
 /**
  * The background worker that takes out of sealed segments what the rules let go (pass.ts), one pass at a time, after the sealer.
  *
- * It begins by itself when there is something to trim, or when half of the rows of a compacted topic have come since it was compacted last: so a row is written anew a
- * logarithmic number of times. It looks when a segment has been sealed and every `everyMs`; the rules are asked for each time. compact() does all there is to do, and says when it is done.
+ * It begins by itself when there is something to trim, or when half of the rows of a compacted topic have come since it was compacted last: so a row
+ * is written anew a logarithmic number of times. It looks when a segment has been sealed and every `everyMs`; the rules are asked for each time.
+ * compact() does all there is to do, and says when it is done.
  *
- * A failure leaves every segment as it was or as the pass has made it: what was begun is removed, the reason reported once and shown in the figures, and it is tried again later.
+ * A failure leaves every segment as it was or as the pass has made it: what was begun is removed, the reason reported once and shown in the figures,
+ * and it is tried again later.
  */
 import { joinPath } from "../../base/disk.ts";
 import { EvertError, toEvertError } from "../../base/errors.ts";
@@ -200,7 +202,10 @@ export class Compactor {
     }
   }
 
-  /** What the rules come from, as the dropping of a topic, must not be lost when what they let go is gone. Returns the last position now, once it is durable. */
+  /**
+   * What the rules come from, as the dropping of a topic, must not be lost when what they let go is gone. Returns the last position now, once it is
+   * durable.
+   */
   async #durable(): Promise<Position> {
     const { lastPosition, durable } = this.#options;
     const position = lastPosition();
@@ -215,7 +220,10 @@ export class Compactor {
     this.#stats = { ...this.#stats, failure: said };
   }
 
-  /** Forms that segments had and that could not be removed when they were replaced, and what was not finished. @throws EvertError where they still cannot */
+  /**
+   * Forms that segments had and that could not be removed when they were replaced, and what was not finished. @throws EvertError where they still
+   * cannot
+   */
   async #removeEarlier(): Promise<void> {
     const { disk, directory, index } = this.#options;
     for (const name of await disk.list(directory)) {

@@ -1,9 +1,10 @@
 /**
  * Which key a row has, in sixteen bytes: equal keys have equal ones, others have others.
  *
- * The values of the key's columns are laid one behind the other, those that PostgreSQL calls equal alike: integers of any width as eight bytes, doubles with one zero and
- * one NaN, texts as they are, types with an equality of their own as their order keys. What has at most fifteen bytes is the digest itself, with its length in the last.
- * What is longer is represented by the first fifteen bytes of its SHA-256: nobody can make two keys that pass for one, so that no row is lost for another's sake.
+ * The values of the key's columns are laid one behind the other, those that PostgreSQL calls equal alike: integers of any width as eight bytes,
+ * doubles with one zero and one NaN, texts as they are, types with an equality of their own as their order keys. What has at most fifteen bytes is
+ * the digest itself, with its length in the last. What is longer is represented by the first fifteen bytes of its SHA-256: nobody can make two keys
+ * that pass for one, so that no row is lost for another's sake.
  */
 import { hash } from "node:crypto";
 import { encodeUtf8 } from "../../base/bytes.ts";

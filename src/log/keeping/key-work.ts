@@ -1,6 +1,7 @@
 /**
- * What a pass does with the rows of sealed segments: it takes down the last row of each key, and writes a segment without some of its rows under a name that means nothing. Nothing that anybody else
- * looks at is changed, so it may be done in another thread (../thread/segment-thread.ts), which then has the table of keys.
+ * What a pass does with the rows of sealed segments: it takes down the last row of each key, and writes a segment without some of its rows under a
+ * name that means nothing. Nothing that anybody else looks at is changed, so it may be done in another thread (../thread/segment-thread.ts), which
+ * then has the table of keys.
  */
 
 import { assert } from "../../base/assert.ts";
@@ -32,7 +33,10 @@ export interface TopicWish extends TopicVersions {
   readonly cleanTo: Position;
   /** Deletes from this time on stay. */
   readonly oldUs: number;
-  /** So do those of commits behind it: a copy that begins after this has, of what these deletes deleted, nothing, because it went in the segments before. */
+  /**
+   * So do those of commits behind it: a copy that begins after this has, of what these deletes deleted, nothing, because it went in the segments
+   * before.
+   */
   readonly copiedTo: Position;
   readonly doomed: readonly Doomed[];
 }
@@ -50,9 +54,15 @@ export interface WithoutRows {
   readonly filtered: readonly number[];
 }
 
-/** All of it may be asked of it one after the other. Null is answered where it has ended: the pass is over then, and what it has not done is another's. */
+/**
+ * All of it may be asked of it one after the other. Null is answered where it has ended: the pass is over then, and what it has not done is
+ * another's.
+ */
 export interface PassWork {
-  /** The last rows of the topics' keys, in the order of segments. Returns how many keys are known now. @throws EvertError log_damaged, io_error; shutting_down */
+  /**
+   * The last rows of the topics' keys, in the order of segments. Returns how many keys are known now. @throws EvertError log_damaged, io_error;
+   * shutting_down
+   */
   compare(segment: SealedSegment, topics: readonly TopicVersions[]): Promise<number | null>;
   /** "nothing": all rows stay. @throws EvertError log_damaged, disk_full, io_error; shutting_down */
   takeOut(segment: SealedSegment, wish: SegmentWish): Promise<WithoutRows | "nothing" | null>;

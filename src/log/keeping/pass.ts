@@ -3,13 +3,13 @@
  *
  * 1. Which segments: the sealed ones from the log's first on, as far as the rules' horizon. What lies behind stays, and nothing goes because of it.
  * 2. Retention (trimming.ts) says which topics lose all their rows of which segments.
- * 3. Compaction. The keys of the rows that no earlier pass has compared are read, from the oldest segment on, into a table: of each key the offset of its last row. When the
- *    table is full the pass ends there; the next goes on. A row whose key has a later one in the table goes. So does a delete that is old enough: of its key there is nothing
- *    before it any more, because what there was goes in this pass, in an earlier segment or in the same, or went in one before.
- *    Deletes that a copy of the log has not got yet stay.
- *    Keys are read, compared and looked up again where there is a thread for it (key-work.ts), and segments written anew there. What means something is changed here alone.
- * 4. Segments that lose rows are written anew (take-out.ts), the oldest first, and each takes its place before the next is begun: at any moment, and after a crash at any
- *    moment, a row is gone only if the one that came after it is there, and a delete only if what it deleted is not.
+ * 3. Compaction. The keys of the rows that no earlier pass has compared are read, from the oldest segment on, into a table: of each key the offset of
+ *    its last row. When the table is full the pass ends there; the next goes on. A row whose key has a later one in the table goes. So does a delete
+ *    that is old enough: of its key there is nothing before it any more, because what there was goes in this pass, in an earlier segment or in the
+ *    same, or went in one before. Deletes that a copy of the log has not got yet stay. Keys are read, compared and looked up again where there is a
+ *    thread for it (key-work.ts), and segments written anew there. What means something is changed here alone.
+ * 4. Segments that lose rows are written anew (take-out.ts), the oldest first, and each takes its place before the next is begun: at any moment, and
+ *    after a crash at any moment, a row is gone only if the one that came after it is there, and a delete only if what it deleted is not.
  */
 import { joinPath } from "../../base/disk.ts";
 import { KNOWN_FOR_US } from "../known-commits.ts";

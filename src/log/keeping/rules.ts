@@ -1,6 +1,6 @@
 /**
- * What may be taken out of sealed segments. History is kept for ever unless a rule says otherwise; whoever sets one has looked at who still needs what goes
- * (docs/decisions/0044-keeping.md).
+ * What may be taken out of sealed segments. History is kept for ever unless a rule says otherwise; whoever sets one has looked at who still needs
+ * what goes (docs/decisions/0044-keeping.md).
  */
 import type { ColumnRange } from "../column-range.ts";
 
@@ -23,12 +23,16 @@ export interface TopicRule {
 
 export interface KeepingRules {
   /**
-   * Rows of commits behind it stay, and none goes because of them. Whoever goes on from a position at or behind it, as from a checkpoint, meets every change.
+   * Rows of commits behind it stay, and none goes because of them. Whoever goes on from a position at or behind it, as from a checkpoint, meets every
+   * change.
    */
   readonly horizon: number;
   /** By topic; those without a rule keep everything. */
   readonly topics: ReadonlyMap<number, TopicRule>;
-  /** Deletes of commits behind it stay, however old: a copy of the log has come so far, and may have what they deleted. Asked for again and again; absent: there are no copies. */
+  /**
+   * Deletes of commits behind it stay, however old: a copy of the log has come so far, and may have what they deleted. Asked for again and again;
+   * absent: there are no copies.
+   */
   readonly copiedTo?: () => number;
   /** Of a topic that is no more nothing stays. */
   readonly isDropped: (topicId: number) => boolean;

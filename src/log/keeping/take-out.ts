@@ -1,10 +1,11 @@
 /**
  * A sealed segment without some of its rows, as a new file: the next generation.
  *
- * 1. Runs of which all rows stay are copied as they lie; of a run of which some go, what stays is gathered into blocks anew; one of which all go leaves only the
- *    offsets it spanned. Commits are copied: their positions, times and idempotency keys stay, and which rows those with a key had is written down.
- * 2. The file is written under a name that means nothing, synced, and read back: every page is decompressed and decoded, and must come to the checksum that its
- *    rows had before. Only then may the caller give it its name, and only afterwards take the file away that it was made of.
+ * 1. Runs of which all rows stay are copied as they lie; of a run of which some go, what stays is gathered into blocks anew; one of which all go
+ *    leaves only the offsets it spanned. Commits are copied: their positions, times and idempotency keys stay, and which rows those with a key had is
+ *    written down.
+ * 2. The file is written under a name that means nothing, synced, and read back: every page is decompressed and decoded, and must come to the
+ *    checksum that its rows had before. Only then may the caller give it its name, and only afterwards take the file away that it was made of.
  */
 import { type Disk, type DiskFile, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";

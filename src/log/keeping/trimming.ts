@@ -1,9 +1,10 @@
 /**
  * Retention: which topics lose all their rows of which segments.
  *
- * A topic loses its oldest rows, a segment's at a time, so that what stays is whole from its start on. Rows of a segment go when the segment's last commit is older than
- * the rule says, or when the rows behind them take as many bytes as the rule says. Where somebody still needs one of them, they stay, and so does everything behind.
- * Rows before the topic's start, which a replica may have where it took over later segments, are given out to nobody (log/reader.ts): they go in any case.
+ * A topic loses its oldest rows, a segment's at a time, so that what stays is whole from its start on. Rows of a segment go when the segment's last
+ * commit is older than the rule says, or when the rows behind them take as many bytes as the rule says. Where somebody still needs one of them, they
+ * stay, and so does everything behind. Rows before the topic's start, which a replica may have where it took over later segments, are given out to
+ * nobody (log/reader.ts): they go in any case.
  */
 import type { Disk } from "../../base/disk.ts";
 import type { LogIndex } from "../log-index.ts";

@@ -1,11 +1,12 @@
 /**
  * The log that can be made of what is sound: pieces one behind the other, every position in one of them, every topic's offsets in order.
  *
- * 1. Frames and sealed segments are taken by their positions. What repeats positions is passed over (where a segment is there in two forms, the one without
- *    faults comes first, and of those that are alike the newer generation, so that rows that have been taken out stay out), and so is what cannot stand behind the pieces so far, because log time would fall or a topic's offsets would.
+ * 1. Frames and sealed segments are taken by their positions. What repeats positions is passed over (where a segment is there in two forms, the one
+ *    without faults comes first, and of those that are alike the newer generation, so that rows that have been taken out stay out), and so is what
+ *    cannot stand behind the pieces so far, because log time would fall or a topic's offsets would.
  * 2. Positions that nothing has become a *lost* piece: commits without rows.
- * 3. Where a topic goes on behind its end, the offsets between are rows of lost commits: the last lost piece spans them. Which rows a topic has lost behind the
- *    last one that is left, nobody can tell.
+ * 3. Where a topic goes on behind its end, the offsets between are rows of lost commits: the last lost piece spans them. Which rows a topic has lost
+ *    behind the last one that is left, nobody can tell.
  */
 import type { Disk, DiskFile } from "../../base/disk.ts";
 import { readCommits, readDirectory } from "../frame.ts";

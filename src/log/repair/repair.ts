@@ -1,12 +1,12 @@
 /**
  * A damaged log made sound: what can be kept stays, under the same positions and offsets, and what is lost is named.
  *
- * 1. All that is sound is found (survey.ts) and put in order (pieces.ts). A file that is one piece as it stands stays as it is. Of the others, and in the place of what is
- *    lost, files are made in DATA/repairing (salvage.ts), synced, and read back.
- * 2. The plan of the moves is written into DATA/log, synced. While it is there no server opens the log, and who repairs again goes on with it: a crash from here on
- *    leaves nothing that is not finished by then.
- * 3. Damaged files are moved to DATA/damaged-TIME, none is changed or removed. What was made takes their place. What the engine had derived from the log goes, since it
- *    may show what is lost. The plan is removed.
+ * 1. All that is sound is found (survey.ts) and put in order (pieces.ts). A file that is one piece as it stands stays as it is. Of the others, and in
+ *    the place of what is lost, files are made in DATA/repairing (salvage.ts), synced, and read back.
+ * 2. The plan of the moves is written into DATA/log, synced. While it is there no server opens the log, and who repairs again goes on with it: a
+ *    crash from here on leaves nothing that is not finished by then.
+ * 3. Damaged files are moved to DATA/damaged-TIME, none is changed or removed. What was made takes their place. What the engine had derived from the
+ *    log goes, since it may show what is lost. The plan is removed.
  *
  * No file has a name that another content had: what is made of a sealed segment is its next generation.
  */
@@ -73,7 +73,8 @@ interface Plan extends Omit<RepairReport, "commits" | "lastPosition"> {
 
 /**
  * REQUIRES that no process has the log open.
- * @throws EvertError invalid_request where nothing is damaged; log_damaged where nothing is left; directory_locked, format_unsupported, disk_full, io_error
+ * @throws EvertError invalid_request where nothing is damaged; log_damaged where nothing is left; directory_locked, format_unsupported, disk_full,
+ * io_error
  */
 export async function repairLog(options: RepairOptions): Promise<RepairReport> {
   const { disk, directory } = options;

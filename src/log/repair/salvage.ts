@@ -1,10 +1,10 @@
 /**
- * What is left of the log, as files: frames as they stand; a sealed segment without its damaged blocks; and in the place of commits that nothing is left of, a sealed
- * segment of commits without rows.
+ * What is left of the log, as files: frames as they stand; a sealed segment without its damaged blocks; and in the place of commits that nothing is
+ * left of, a sealed segment of commits without rows.
  *
- * Pages are copied as they lie, none is decoded but those of commits. A block with a damaged page goes whole: a row of which a column is not known is not served. So do the
- * blocks in which a commit goes on that had rows in it. Where a page of commits is damaged, the times of commits with rows are taken from the blocks, the others have the time
- * of the one before; their idempotency keys are lost.
+ * Pages are copied as they lie, none is decoded but those of commits. A block with a damaged page goes whole: a row of which a column is not known is
+ * not served. So do the blocks in which a commit goes on that had rows in it. Where a page of commits is damaged, the times of commits with rows are
+ * taken from the blocks, the others have the time of the one before; their idempotency keys are lost.
  */
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";

@@ -1,8 +1,10 @@
 /**
- * What is sound in the files of a log, wherever it stands: each frame whose every byte is as it was written, each sealed segment with what is wrong with it.
+ * What is sound in the files of a log, wherever it stands: each frame whose every byte is as it was written, each sealed segment with what is wrong
+ * with it.
  *
- * Files may have lost their order as well as their bytes (two of them, or two pieces of one, in each other's place). So names and places are not believed: a
- * frame says itself which log it is of and which positions it has, and a sealed segment is what ends as one. Of a frame 24 bytes are kept.
+ * Files may have lost their order as well as their bytes (two of them, or two pieces of one, in each other's place). So names and places are not
+ * believed: a frame says itself which log it is of and which positions it has, and a sealed segment is what ends as one. Of a frame 24 bytes are
+ * kept.
  */
 import { type Disk, joinPath, readFully } from "../../base/disk.ts";
 import { EvertError } from "../../base/errors.ts";

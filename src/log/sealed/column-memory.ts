@@ -1,9 +1,9 @@
 /**
- * The memory of decoded blocks: pages before compression, numbers of columns, where commits end. Some 300 KB a block, outside the JavaScript heap, and left to
- * the garbage collector a build over a few million rows makes it mark all of the heap every hundred milliseconds, for nothing but these.
+ * The memory of decoded blocks: pages before compression, numbers of columns, where commits end. Some 300 KB a block, outside the JavaScript heap,
+ * and left to the garbage collector a build over a few million rows makes it mark all of the heap every hundred milliseconds, for nothing but these.
  *
- * So a reader whose caller is done with a group before it asks for the next says when memory is free. Two blocks of a topic are there at a time, the one given
- * out and the one decoded ahead; what belonged to the block before those is used again for the next one, or given back.
+ * So a reader whose caller is done with a group before it asks for the next says when memory is free. Two blocks of a topic are there at a time, the
+ * one given out and the one decoded ahead; what belonged to the block before those is used again for the next one, or given back.
  */
 
 /** Of one column. What was there before may still be in it. */

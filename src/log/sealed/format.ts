@@ -1,6 +1,6 @@
 /**
- * A sealed segment: the commits of one full segment, clustered by topic, in compressed pages that are addressed by column. Version 1 has all their rows, version 2
- * what is left of them.
+ * A sealed segment: the commits of one full segment, clustered by topic, in compressed pages that are addressed by column. Version 1 has all their
+ * rows, version 2 what is left of them.
  *
  *   sealed    := head page* directory tail
  *   head      := "EVRS" version:u16 zero:u16                         8 bytes
@@ -23,11 +23,11 @@
  * page with the batch as it stood in its frame, and no columns; 4, the last commit goes on in the next block, whose first commit it is; 8, the
  * block says where it lies in the run (the others begin where the one before ended), and has a page of offsets where its rows have gaps.
  *
- * Version 2 has, of each run, `kept` and `flags`, and then `horizon` and `ranges`. A run's `rows` are the offsets it spans, `kept` those rows that are there;
- * without any it has no section. Its `flags`: 1, *trimmed*: the topic begins behind it; 2, *compacted*: of each key only the last row up to `horizon` was kept.
- * 4, *without deletes*: deletes went, too, or may have. `horizon` is the last position that was looked at when rows were taken out, or
- * by which the topic was dropped: from it on the segment's rows and those behind it give the state of every table.
- * `ranges` says which rows the commits with an idempotency key had (kept-ranges.ts).
+ * Version 2 has, of each run, `kept` and `flags`, and then `horizon` and `ranges`. A run's `rows` are the offsets it spans, `kept` those rows that
+ * are there; without any it has no section. Its `flags`: 1, *trimmed*: the topic begins behind it; 2, *compacted*: of each key only the last row up
+ * to `horizon` was kept. 4, *without deletes*: deletes went, too, or may have. `horizon` is the last position that was looked at when rows were taken
+ * out, or by which the topic was dropped: from it on the segment's rows and those behind it give the state of every table. `ranges` says which rows
+ * the commits with an idempotency key had (kept-ranges.ts).
  *
  * Forward compatibility: a version, a flag, a method or a kind of bounds that is not known is refused with format_unsupported. Bytes behind what
  * the grammar says, in directory and section, are passed over: a later minor change may put something there.

@@ -1,8 +1,8 @@
 /**
  * From a sealed segment back to groups.
  *
- * A group is the commits of a stretch of positions, with one batch per topic: what it was in the frames, but larger and put together. (One step equals many small
- * ones; which commits shared an fdatasync is of no interest once they are durable.)
+ * A group is the commits of a stretch of positions, with one batch per topic: what it was in the frames, but larger and put together. (One step
+ * equals many small ones; which commits shared an fdatasync is of no interest once they are durable.)
  *
  * - One topic: each of its blocks is a group, nothing is copied.
  * - Several topics, or all: their blocks are walked through side by side. A group ends where the first of the current blocks ends, and after

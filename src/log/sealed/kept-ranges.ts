@@ -1,6 +1,6 @@
 /**
- * Which rows the commits with an idempotency key had. Whoever repeats such a request is answered as the first time, also when the rows are gone by now, so that it
- * cannot be read off what is left.
+ * Which rows the commits with an idempotency key had. Whoever repeats such a request is answered as the first time, also when the rows are gone by
+ * now, so that it cannot be read off what is left.
  *
  *   ranges := (count:varint (topicId:varint firstOffset:varint rows:varint){count}){keyed}     in the order of the commits
  *

@@ -49,8 +49,9 @@ const compressAsync = promisify(zstdCompress);
 const decompressAsync = promisify(zstdDecompress);
 
 /**
- * A page as it will be stored. On the first thread it is made in the pool, so that everyone else has a turn; beside it where it is called, for there nobody waits, and the pool is the
- * commits' as well: while others compress in it, appends are a quarter slower (docs/decisions/0041-sealing-in-a-thread.md).
+ * A page as it will be stored. On the first thread it is made in the pool, so that everyone else has a turn; beside it where it is called, for there
+ * nobody waits, and the pool is the commits' as well: while others compress in it, appends are a quarter slower
+ * (docs/decisions/0041-sealing-in-a-thread.md).
  */
 export async function compressPage(
   raw: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * Rows of a sealed segment in pieces, for threads that read side by side: some blocks of one topic, told by plain data that any thread understands, who needs nothing
- * but the open file. Rows alone: which commit has which is not read.
+ * Rows of a sealed segment in pieces, for threads that read side by side: some blocks of one topic, told by plain data that any thread understands,
+ * who needs nothing but the open file. Rows alone: which commit has which is not read.
  *
  * Where a topic has been changed since, a piece brings both schemas along, and its rows come in the newest.
  */
@@ -107,8 +107,8 @@ function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
 }
 
 /**
- * The piece's rows, a batch for each block. Numbers are put into the memory; what else a column has is done with when the next batch is asked for. `pause` is asked
- * before each page. @throws EvertError log_damaged, io_error
+ * The piece's rows, a batch for each block. Numbers are put into the memory; what else a column has is done with when the next batch is asked for.
+ * `pause` is asked before each page. @throws EvertError log_damaged, io_error
  */
 export async function* readPiece(
   file: Pick<DiskFile, "read">,

@@ -1,10 +1,11 @@
 /**
  * The background worker that gives full segments their sealed form, oldest first, one at a time.
  *
- * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue
- *    is the index itself, so that it needs no memory, and nobody who appends ever waits for it. While the log is not at
- *    rest each piece of work, its own or that of others who work in the background, waits for some frames of its own to become durable; only when it is far behind it does not.
- * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back: in a thread beside this one where there may be one (../thread/segment-thread.ts), which nobody has to wait for.
+ * 1. It waits until the engine has said which columns every topic has (start), then takes the oldest segment that is full and of frames. The queue is
+ *    the index itself, so that it needs no memory, and nobody who appends ever waits for it. While the log is not at rest each piece of work, its own
+ *    or that of others who work in the background, waits for some frames of its own to become durable; only when it is far behind it does not.
+ * 2. rewriteSegment writes `sealing-N`, syncs it and reads it back: in a thread beside this one where there may be one (../thread/segment-thread.ts),
+ *    which nobody has to wait for.
  * 3. The file gets its name, and the directory is synced. From here on a crash leaves both forms, each complete.
  * 4. The index says "sealed": who reads from now on reads the new form.
  * 5. The frames are removed. Who has them open reads on.

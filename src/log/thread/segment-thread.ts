@@ -1,9 +1,10 @@
 /**
- * Segments are rewritten in a thread beside this one (thread.ts), on a disk whose files any thread finds: what sealing takes of the processor, 7 ns for each byte, and what comparing keys and taking rows
- * out takes is taken from nobody who appends or reads.
+ * Segments are rewritten in a thread beside this one (thread.ts), on a disk whose files any thread finds: what sealing takes of the processor, 7 ns
+ * for each byte, and what comparing keys and taking rows out takes is taken from nobody who appends or reads.
  *
- * The thread writes `sealing-N` or `compacting-N`, syncs it and reads it back, by the same functions as it is done here. Giving it its name, what the index hears and taking away what it was made of
- * stay here, in their order. So a crash of the process, or the end of the thread, leaves at most a file that means nothing.
+ * The thread writes `sealing-N` or `compacting-N`, syncs it and reads it back, by the same functions as it is done here. Giving it its name, what the
+ * index hears and taking away what it was made of stay here, in their order. So a crash of the process, or the end of the thread, leaves at most a
+ * file that means nothing.
  *
  * A thread that ends by itself (memory, a crash) is said once, and all is done here from then on.
  */

@@ -4,11 +4,11 @@
  * Every row that is alive is in one place. In memory it has a slot and an entry in the store's one index; on disk it is a row of a run (run.ts)
  * whose bit is set. Rows move, one at a time and whole, between two turns of the event loop:
  *
- * 1. *Out* (spill). Rows that nobody has changed or asked for lately (hand.ts) are sorted by hash and written as a run (spilled-run.ts); then bits are
- *    set and slots freed.
- * 2. *Back* (fetch, block-reads.ts). Whoever needs a key and finds no living row of it in memory says want(), then waits for fetch(), then looks again: what is not there
- *    then is nowhere, unless something has gone out or was merged meanwhile (`moves`). All rows of the wanted hashes enter memory, whatever
- *    their keys: so no key is compared on disk. Their bits are cleared.
+ * 1. *Out* (spill). Rows that nobody has changed or asked for lately (hand.ts) are sorted by hash and written as a run (spilled-run.ts); then bits
+ *    are set and slots freed.
+ * 2. *Back* (fetch, block-reads.ts). Whoever needs a key and finds no living row of it in memory says want(), then waits for fetch(), then looks
+ *    again: what is not there then is nowhere, unless something has gone out or was merged meanwhile (`moves`). All rows of the wanted hashes enter
+ *    memory, whatever their keys: so no key is compared on disk. Their bits are cleared.
  * 3. *Together* (run-set.ts). Many runs become one, which moves rows too.
  *
  * Rows that are found by other columns, too, have links (links.ts), which lead to them: what is wanted by those is read first.
@@ -226,8 +226,8 @@ export class ColdRows {
   }
 
   /**
-   * Where links lead that were wanted since the last call; null: nothing of it can be on disk. `most`: where they are more, and not of one key, nothing is told;
-   * `mostOfKey`: of a key no more in each run.
+   * Where links lead that were wanted since the last call; null: nothing of it can be on disk. `most`: where they are more, and not of one key,
+   * nothing is told; `mostOfKey`: of a key no more in each run.
    */
   find(links: Links, most: number, mostOfKey: number = Number.POSITIVE_INFINITY): Promise<Found> | null {
     return links.isWanted ? this.#working(links.find(most, mostOfKey)) : null;
@@ -354,7 +354,8 @@ export class ColdRows {
 
   /**
    * Moves up to SPILL_ROWS rows out, of those that all readers at `horizon` or later see alike; how many have gone. While it works no step is begun
-   * or ended, nor goes on. -1: there were some, and somebody has come to need them meanwhile. @throws EvertError disk_full, io_error: all rows are where they were.
+   * or ended, nor goes on. -1: there were some, and somebody has come to need them meanwhile. @throws EvertError disk_full, io_error: all rows are
+   * where they were.
    */
   spill(horizon: number, pause: Pause): Promise<number> {
     return this.maySpill ? this.#working(this.#spill(horizon, pause)) : Promise.resolve(0);
@@ -461,8 +462,8 @@ export class ColdRows {
   // ---- all of them ------------------------------------------------------------------------------------------------
 
   /**
-   * All rows of the store that are alive now, those in memory by the caller: `at` tells how far it has come in the slots. `columns`: those of which texts are
-   * wanted; without it, all.
+   * All rows of the store that are alive now, those in memory by the caller: `at` tells how far it has come in the slots. `columns`: those of which
+   * texts are wanted; without it, all.
    */
   scan(at: () => number, columns?: readonly number[]): ColdScan {
     const codec =

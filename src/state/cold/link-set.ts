@@ -88,7 +88,8 @@ export class LinkSet {
   }
 
   /**
-   * Makes the links that rows lack, of which all are in these extents, or have been. REQUIRES that no row goes out meanwhile, and that their files stay.
+   * Makes the links that rows lack, of which all are in these extents, or have been. REQUIRES that no row goes out meanwhile, and that their files
+   * stay.
    * @throws EvertError disk_full, io_error, log_damaged
    */
   async make(

@@ -2,8 +2,8 @@
  * Rows on disk that links lead to, as they lie in runs at one moment, some at a time: for who meets so many of them at once that they are not to come
  * back, and has met those that are in memory.
  *
- * What is where at that moment is noted: of each extent, which rows are here. Meanwhile rows come back, and are told from where they were: the slots in
- * which they are now are marked (`back`), for who is not yet at the end of those in memory. REQUIRES that no row goes out before he is.
+ * What is where at that moment is noted: of each extent, which rows are here. Meanwhile rows come back, and are told from where they were: the slots
+ * in which they are now are marked (`back`), for who is not yet at the end of those in memory. REQUIRES that no row goes out before he is.
  *
  * Links may lead to a row twice, or to a row of another key with the same hash: a row is told once, and who takes it compares keys.
  */
@@ -69,7 +69,10 @@ export class LinkedScan {
     this.back.unmark(slot);
   }
 
-  /** Reads some more of the rows, those of `most` hashes, if there are any, and gives them to `take`; null: there are no more hashes. @throws EvertError log_damaged, io_error */
+  /**
+   * Reads some more of the rows, those of `most` hashes, if there are any, and gives them to `take`; null: there are no more hashes. @throws
+   * EvertError log_damaged, io_error
+   */
   read(take: TakeRow, most: number = HASHES_AT_ONCE): Promise<void> | null {
     if (this.#isClosed || this.#next >= this.#hashes.length) return null;
     const from = this.#next;

@@ -5,7 +5,8 @@
  * the order of the first; to run.ts they are rows of one word, the second.
  *
  * 1. Rows that go out are linked first. A link says no more than "look there": it stays where its row comes back, or moves from run to run.
- * 2. wantHash() notes a key; find() reads its links, and then the rows that they lead to come back (ColdRows.bringFound), or are read where they lie (linked-scan.ts).
+ * 2. wantHash() notes a key; find() reads its links, and then the rows that they lead to come back (ColdRows.bringFound), or are read where they lie
+ *    (linked-scan.ts).
  * 3. A key whose rows are all in memory is remembered (whole-keys.ts) until one of them goes: it is asked for again and again, and links that lead
  *    nowhere any more look like any other.
  * 4. Runs of links become one as those of rows do. Equal links become one link, and those stay out whose row no run's filter knows: so links are
@@ -131,7 +132,10 @@ export class Links {
     this.#hashes = [];
   }
 
-  /** Reads the links that were wanted since the last call, until there are more than `most`, but for those of a single key; of each key `mostOfKey` in each run. @throws EvertError log_damaged, io_error */
+  /**
+   * Reads the links that were wanted since the last call, until there are more than `most`, but for those of a single key; of each key `mostOfKey` in
+   * each run. @throws EvertError log_damaged, io_error
+   */
   async find(most: number, mostOfKey: number): Promise<Found> {
     const wanted = inOrder(this.#wanted);
     const keys = [...new Set(this.#hashes)];

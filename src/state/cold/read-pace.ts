@@ -1,10 +1,10 @@
 /**
  * How blocks are read: at once, or by the thread pool.
  *
- * What was written lately, or read before, is mostly in the system's own memory, from where a block comes in 2 µs; to ask the thread pool for it takes the
- * main thread 11 µs and more (docs/decisions/0036-cold-rows.md). Whether it is there cannot be asked, but is seen afterwards: a read that took longer was
- * one of the disk, and the event loop stood still for it. Then all are left to the thread pool for a while, twice as long each time that this happens
- * at once again.
+ * What was written lately, or read before, is mostly in the system's own memory, from where a block comes in 2 µs; to ask the thread pool for it
+ * takes the main thread 11 µs and more (docs/decisions/0036-cold-rows.md). Whether it is there cannot be asked, but is seen afterwards: a read that
+ * took longer was one of the disk, and the event loop stood still for it. Then all are left to the thread pool for a while, twice as long each time
+ * that this happens at once again.
  */
 import type { DiskFile } from "../../base/disk.ts";
 

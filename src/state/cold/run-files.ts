@@ -183,8 +183,8 @@ export class RunFiles {
   }
 
   /**
-   * Removes what nobody needs any more; false: one of these is still being read. What has been removed in the directory, of earlier checkpoints, too, does not come back after a
-   * power cut. REQUIRES that a checkpoint which names none of these is published. @throws EvertError what kept it from it
+   * Removes what nobody needs any more; false: one of these is still being read. What has been removed in the directory, of earlier checkpoints, too,
+   * does not come back after a power cut. REQUIRES that a checkpoint which names none of these is published. @throws EvertError what kept it from it
    */
   async swept(names: readonly string[]): Promise<boolean> {
     await this.#removing;

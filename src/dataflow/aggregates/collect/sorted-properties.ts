@@ -1,9 +1,10 @@
 /**
- * The properties of a large jsonb object, put in order a piece at a time: by length of the name in bytes, then by bytes; of equal names the last counts.
+ * The properties of a large jsonb object, put in order a piece at a time: by length of the name in bytes, then by bytes; of equal names the last
+ * counts.
  *
  * 1. Properties come in runs of RUN, each sorted when it is full.
- * 2. settle() merges neighbouring runs, MERGED_PER_PIECE properties a call, until one is left. Runs stay in the order in which they came and equal names in
- *    theirs, so the last of them is the one that counts.
+ * 2. settle() merges neighbouring runs, MERGED_PER_PIECE properties a call, until one is left. Runs stay in the order in which they came and equal
+ *    names in theirs, so the last of them is the one that counts.
  * 3. It is then walked through once more, as many a call, and becomes text.
  */
 import { compareJsonKeys } from "../../../batch/jsonb.ts";

@@ -2,8 +2,8 @@
  * What a text says, read by a pattern of to_date or to_timestamp: the fields (an hour, a month, a week, an offset from Greenwich), each as it was
  * written. What they mean together is text-time.ts's.
  *
- * The parts of the pattern are matched one after the other with the text, until it ends. Without FX blanks in the text are passed over, a separator of
- * the pattern matches any one blank or separator or none, any other character matches any one. A number is as long as its keyword, or goes on to
+ * The parts of the pattern are matched one after the other with the text, until it ends. Without FX blanks in the text are passed over, a separator
+ * of the pattern matches any one blank or separator or none, any other character matches any one. A number is as long as its keyword, or goes on to
  * where the digits end, where the pattern goes on with no digit.
  */
 import { type ScalarError, scalarError } from "../errors.ts";

@@ -12,6 +12,7 @@ import * as app from "./app.ts";
 import { loadHistory, replayLastMonth } from "./feed.ts";
 import { buildPage } from "./page/build.ts";
 
+const usage = "npm start -- [--data DIR] [--host ADDRESS] [--port NUMBER] [--rows NUMBER]";
 const options = readOptions();
 
 const started = performance.now();
@@ -115,9 +116,14 @@ function readOptions(): Options {
         host: { type: "string", default: "127.0.0.1" },
         port: { type: "string", default: "7400" },
         rows: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
     const { data, host, port, rows } = values;
+    if (values.help) {
+      console.log(usage);
+      process.exit(0);
+    }
     return {
       data,
       host,
@@ -126,7 +132,7 @@ function readOptions(): Options {
     };
   } catch (error) {
     console.error(`error: ${(error as Error).message}`);
-    console.error("npm start -- [--data DIR] [--host ADDRESS] [--port NUMBER] [--rows NUMBER]");
+    console.error(usage);
     process.exit(2);
   }
 }

@@ -21,8 +21,10 @@ export async function serve(appFile: string | undefined, options: StartOptions):
   const segmentBytes = segmentBytesOf(options.segmentMib);
   const memoryLimit = memoryLimitOf(options.memoryMib === undefined ? undefined : bytesOf(options.memoryMib));
   const workers = workersOf(options.workers);
-  if (!logLevels.includes(options.logLevel))
-    throw new UsageError(`--log-level must be one of ${logLevels.join(", ")}`);
+  if (!logLevels.includes(options.logLevel)) {
+    const from = options.logLevel === process.env["EVERT_LOG_LEVEL"] ? "EVERT_LOG_LEVEL" : "--log-level";
+    throw new UsageError(`${from} must be one of ${logLevels.join(", ")}: ${options.logLevel}`);
+  }
   const logger = pino({ level: options.logLevel }, logDestination(2));
   const staticDir = options.page === undefined ? undefined : pageOf(options.page);
   const app = appFile === undefined ? undefined : await importApp(appFile);

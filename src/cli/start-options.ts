@@ -34,5 +34,5 @@ export function withStartOptions(command: Command): Command {
     .option("--segment-mib <number>", "size of a segment of the log, 1 to 1024", "64")
     .option("--memory-mib <number>", "memory for state; half of the machine's unless said")
     .option("--workers <number>", "threads that keep views beside the first, 0 to 64", "0")
-    .option("--log-level <level>", logLevels.join(", "), process.env["EVERT_LOG_LEVEL"] ?? "info");
+    .option("--log-level <level>", logLevels.join(", "), process.env["EVERT_LOG_LEVEL"] || "info");
 }

@@ -92,6 +92,24 @@ test("a port that is taken is refused, and the data is let go", async () => {
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("port") });
 });
 
+test("a level and an address that there are not are named after where they were said, and with what there is", async () => {
+  const data = join(directory, "none");
+  const args = ["start", "--data", data, "--port", "0"];
+  expect(await runProcess(args, { env: { EVERT_LOG_LEVEL: "loud" } })).toMatchObject({
+    code: 2,
+    stderr: "error: EVERT_LOG_LEVEL must be one of debug, info, warn, error, silent: loud\n",
+  });
+  expect(await runProcess([...args, "--log-level", "loud"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: --log-level must be one of .*: loud\n$/),
+  });
+  // An address kept for examples is no machine's (RFC 5737).
+  expect(await runProcess([...args, "--host", "192.0.2.1"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("\nhint: Give an address of this machine"),
+  });
+});
+
 test("an app that cannot be served is refused with why", async () => {
   const file = join(directory, "app.ts");
   await writeFile(file, "export const nothing = 1;");

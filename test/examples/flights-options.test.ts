@@ -5,11 +5,11 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-function start(...args: string[]): Promise<{ code: unknown; stderr: string }> {
+function start(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
   const node = ["--conditions=evert-source", "examples/flights/start.ts", ...args];
   return new Promise((resolve) => {
-    execFile(process.execPath, node, { cwd: root }, (error, _stdout, stderr) =>
-      resolve({ code: error?.code ?? 0, stderr }),
+    execFile(process.execPath, node, { cwd: root }, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stdout, stderr }),
     );
   });
 }
@@ -23,4 +23,12 @@ test.each([
   expect(stderr).toMatch(message);
   expect(stderr).toContain("npm start -- [--data DIR]");
   expect(code).toBe(2);
+});
+
+test("says what options there are", async () => {
+  expect(await start("--help")).toEqual({
+    code: 0,
+    stdout: expect.stringContaining("npm start -- [--data DIR]"),
+    stderr: "",
+  });
 });

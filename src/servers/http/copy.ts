@@ -40,9 +40,24 @@ async function copy(c: RequestContext, server: ServerContext): Promise<Response>
 }
 
 async function rowsIn(call: CopyIn, body: BodyReader): Promise<Response> {
-  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) await call.write(piece);
+  try {
+    for (let piece = await body.read(); piece !== undefined; piece = await body.read())
+      await call.write(piece);
+  } catch (thrown) {
+    throw ofOneCommit(thrown);
+  }
   const { command, rowCount, position } = await call.finish();
   return jsonAnswer({ command, rowCount, position }, position);
+}
+
+/** Whoever copies more than a commit may have is not helped by what a body of records may do. */
+function ofOneCommit(thrown: unknown): unknown {
+  if (!(thrown instanceof EvertError) || thrown.code !== "request_too_large") return thrown;
+  return new EvertError("request_too_large", thrown.message, {
+    detail: "COPY is one commit.",
+    hint: "Copy less at once; evert append takes any number of records, of CSV too, and commits them in chunks.",
+    cause: thrown,
+  });
 }
 
 function checkType(c: RequestContext): void {

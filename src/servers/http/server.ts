@@ -121,6 +121,14 @@ function urlHost(host: string): string {
  */
 const waitingMax = 16_384;
 
+const unknownAddress = "Give an address of this machine; 0.0.0.0 and :: are all of them.";
+const listenHints: Readonly<Record<string, string>> = {
+  EADDRINUSE: "Stop it, or choose another port; port 0 takes any free one.",
+  EADDRNOTAVAIL: unknownAddress,
+  ENOTFOUND: unknownAddress,
+  EACCES: "Ports below 1024 may be kept for others: choose another one.",
+};
+
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
@@ -128,7 +136,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
       reject(
         new EvertError("connection_failed", `cannot listen on ${urlHost(host)}:${port}`, {
           detail: taken ? "Another program listens there." : cause.message,
-          hint: taken ? "Stop it, or choose another port; port 0 takes any free one." : undefined,
+          hint: listenHints[cause.code ?? ""],
           cause,
         }),
       );

@@ -40,6 +40,36 @@ test("rows in, and out again", async () => {
   expect(await given.text()).toBe('1,x\n2,"y, z"\n');
 });
 
+test("more than a commit may have stores nothing, and names what takes more", async () => {
+  const small = await createHttpServer(engine, { port: 0, bodyLimitBytes: 10 });
+  const told = await fetch(`${small.url}/v1/copy?statement=COPY%20t%20FROM%20STDIN%20CSV`, {
+    method: "POST",
+    headers: { "Content-Type": "text/csv" },
+    body: "5,x\n6,y\n7,z\n",
+  });
+  expect(told.status).toBe(413);
+  expect(await told.json()).toMatchObject({
+    error: { detail: "COPY is one commit.", hint: expect.stringContaining("evert append") },
+  });
+  await small.close();
+  expect(await rowsOf(engine, "SELECT count(*) FROM t WHERE a > 2")).toEqual([["0"]]);
+});
+
+test("rows of a pipe may come as late as they like", async () => {
+  const serving = await createHttpServer(engine, { port: 0, stallMs: 20 });
+  const socket = connect(serving.port, "127.0.0.1");
+  socket.write(
+    "POST /v1/copy?statement=COPY%20t%20FROM%20STDIN%20CSV HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 5\r\nConnection: close\r\n\r\n9",
+  );
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  socket.write(",z\r\n");
+  const [piece] = await once(socket.setEncoding("utf8"), "data");
+  expect(piece).toMatch(/^HTTP\/1\.1 200 [\s\S]*COPY 1/);
+  await once(socket, "close");
+  await serving.close();
+  await sql(engine, "DELETE FROM t WHERE a = 9");
+});
+
 test("what cannot be read stores nothing, and names its line and column", async () => {
   const answer = await copy("COPY t FROM STDIN CSV", "3,x\nfour,y\n");
   expect(answer.status).toBe(400);

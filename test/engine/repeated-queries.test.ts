@@ -3,6 +3,8 @@
  * does, which was never seen.
  */
 import { describe, expect, it } from "vitest";
+import { KeptPlans } from "../../src/engine/sql/kept-plans.ts";
+import { parseStatements } from "../../src/sql/statement.ts";
 import { SimulatedClock } from "../../src/testing/simulated-clock.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { openInMemory, sql, told } from "./support/memory.ts";
@@ -122,6 +124,23 @@ describe("a query that is asked again and again", () => {
       const { results } = await db.sql("SELECT name FROM songs WHERE id = $1", { params: [id] });
       expect(results[0]!.rowsText()).toEqual([[id === 1 ? "Typical Girls" : "Oh Bondage"]]);
     }
+    await db.close();
+  });
+
+  it("is planned each time where its plan is large, which a short text may be", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE t (a int PRIMARY KEY)");
+    const many = (name: string): string => Array(40).fill(`SELECT a FROM ${name}`).join(" UNION ALL ");
+    await sql(db, `CREATE VIEW several AS ${many("t")}; CREATE VIEW large AS ${many("several")}`);
+    const plans = new KeptPlans(db.core.catalog);
+    const planned = (text: string): number => {
+      const seen = new Set<unknown>();
+      for (let i = 0; i < 5; i++) seen.add(plans.bind(parseStatements(text)[0]!, [], 0n));
+      return seen.size;
+    };
+    expect(planned("SELECT max(a) FROM large")).toBe(5);
+    // The first time nobody knows that it comes again.
+    expect(planned("SELECT a FROM t WHERE a > 1 ORDER BY a LIMIT 10")).toBeLessThan(5);
     await db.close();
   });
 

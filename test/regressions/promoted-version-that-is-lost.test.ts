@@ -44,6 +44,13 @@ test("a name that means a lost version is not answered by another", async () => 
   expect(await rowsOf(db, `SELECT * FROM "charts@1" ORDER BY song`)).toEqual([["1"], ["2"]]);
   expect(db.versions.list("charts")).toMatchObject([{ version: 1, isCurrent: false }]);
 
+  // Who would make it anew, or drop it, is told what can be done.
+  for (const statement of [
+    "CREATE MATERIALIZED VIEW charts AS SELECT song FROM plays",
+    "DROP MATERIALIZED VIEW charts",
+  ])
+    expect((await db.sql(statement)).error?.hint, statement).toContain('"charts@2"');
+
   // Both ways out.
   await db.versions.promote("charts", 1);
   expect(await rowsOf(db, "SELECT * FROM charts ORDER BY song")).toEqual([["1"], ["2"]]);

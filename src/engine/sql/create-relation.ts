@@ -78,5 +78,9 @@ function counted(core: Core, { names }: OptimizedQuery): Pick<ViewEntry, "rows">
 function exists({ catalog }: Core, name: string, allowed: boolean): boolean {
   if (!catalog.isTaken(name)) return false;
   if (allowed) return true;
-  throw new EvertError("duplicate_table", `relation "${name}" already exists`);
+  const isLost = catalog.promotions.has(name) && catalog.entry(name) === undefined;
+  const lost = `"${name}@${catalog.promotions.decided(name).version}"`;
+  throw new EvertError("duplicate_table", `relation "${name}" already exists`, {
+    hint: isLost ? `It means a version that a repair has lost: make ${lost}.` : undefined,
+  });
 }

@@ -120,6 +120,8 @@ function namedBy({ catalog }: Core, { names, object, ifExists }: DropStatement):
     if (entry === undefined) {
       if (catalog.index(name) !== undefined) throw notA(name, object, "index");
       if (ifExists) return [];
+      // Of a view whose version is lost it says which, and what can be done.
+      if (catalog.promotions.has(name)) catalog.view(name);
       throw new EvertError("undefined_table", `${object} "${name}" does not exist`);
     }
     refuseOwnTable(entry);

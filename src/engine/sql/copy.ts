@@ -113,7 +113,8 @@ class RowsIn implements CopyIn {
       if (topic?.kind !== "topic") {
         throw new EvertError("undefined_table", `relation "${this.#target.table}" does not exist`);
       }
-      const fresh = () => new TopicChanges(constraints.of(topic.id)!, stepper.epoch, slices);
+      const looked = (): void => stepper.lookedFor();
+      const fresh = () => new TopicChanges(constraints.of(topic.id)!, stepper.epoch, slices, {}, looked);
       const changes = fresh();
       try {
         await changes.insert(this.#rows, null);

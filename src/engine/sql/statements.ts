@@ -396,7 +396,8 @@ export class Statements {
     for (const relation of "relations" in statement ? statement.relations : [statement.relation])
       refuseOwnTable(relation);
     if (statement.kind === "truncate") {
-      for (const { id, name } of statement.relations) await this.#changesOf(id, name, changes).delete(null);
+      for (const { id, name } of statement.relations)
+        await this.#changesOf(id, name, changes).delete(null, true);
       return done(statement);
     }
     const rows = await this.#changed(statement, changes, options);
@@ -422,6 +423,7 @@ export class Statements {
         this.#core.stepper.epoch,
         this.#core.slices,
         this.#core.evaluation,
+        () => this.#core.stepper.lookedFor(),
       );
       changes.set(id, mine);
     }
@@ -459,7 +461,7 @@ export class Statements {
         ]);
       }
       case "delete": {
-        if (statement.source === null) return mine.delete(statement.where);
+        if (statement.source === null) return mine.delete(statement.where, statement.returning === null);
         const rows = await this.#rowsOf(statement.source, changes, options);
         await mine.removeRows(await mapInTurns(rows, this.#core.slices, (row) => row.slice(0, width)));
         return rows;

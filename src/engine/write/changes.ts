@@ -37,8 +37,18 @@ export class TopicChanges {
   #appended: readonly Row[] = [];
   #lastProvisional = 0n;
 
+  /** Told now and then while rows are looked at: texts of those on disk have come in that no row in memory may have. */
+  readonly #looked: () => void;
+
   /** Rows are seen as of `epoch`. */
-  constructor(constraints: TopicConstraints, epoch: number, slices: Slices, context: EvaluationContext = {}) {
+  constructor(
+    constraints: TopicConstraints,
+    epoch: number,
+    slices: Slices,
+    context: EvaluationContext,
+    looked: () => void,
+  ) {
+    this.#looked = looked;
     this.topic = constraints.topic;
     this.#constraints = constraints;
     this.#table = constraints.table;
@@ -207,9 +217,9 @@ export class TopicChanges {
     }
   }
 
-  /** The rows that were deleted. */
-  async delete(where: Expr | null): Promise<readonly Row[]> {
-    const matched = await this.#matching(where);
+  /** The rows that were deleted. `keysOnly`: of each no more than its key, for all of a table may have to be deleted, and no more of it be in memory at once. */
+  async delete(where: Expr | null, keysOnly: boolean): Promise<readonly Row[]> {
+    const matched = await this.#matching(where, keysOnly);
     await this.removeRows(matched);
     return matched;
   }
@@ -291,7 +301,7 @@ export class TopicChanges {
   }
 
   /** Stored rows for which the predicate is true, hidden row id included. A predicate that fixes the key costs one lookup. */
-  async #matching(where: Expr | null): Promise<Row[]> {
+  async #matching(where: Expr | null, keysOnly = false): Promise<Row[]> {
     const table = this.#table;
     if (table === null) {
       throw new EvertError("wrong_object_type", `"${this.topic.name}" is append-only: its records are kept`, {
@@ -306,19 +316,23 @@ export class TopicChanges {
       return row !== null && this.#accepts(where, row) ? [row] : [];
     }
     const found: Row[] = [];
+    const isKey = this.topic.schema.fields.map((_, column) => table.key.includes(column));
+    const kept = (row: Row): Row =>
+      keysOnly ? row.map((datum, column) => (isKey[column] === true ? datum : null)) : row;
     const pending = this.#pending as PendingRows;
     const turns = new Turns(this.#slices);
     for await (const rows of table.all(this.#epoch)) {
       if (turns.due(PAGE_LOOK)) await turns.take();
+      this.#looked();
       for (const row of rows) {
         if (turns.due()) await turns.take();
         if (pending.get(table.keyText(table.keyOf(row))) === undefined && this.#accepts(where, row))
-          found.push(row);
+          found.push(kept(row));
       }
     }
     for (const [, { row }] of pending.entries()) {
       if (turns.due()) await turns.take();
-      if (row !== null && this.#accepts(where, row)) found.push(row);
+      if (row !== null && this.#accepts(where, row)) found.push(kept(row));
     }
     return found;
   }

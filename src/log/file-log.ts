@@ -1,12 +1,8 @@
 /**
  * The log in files: the Log interface over the parts of this folder. openLog (open-log.ts) makes one.
  *
- *   begin/commit -> OpenGroup -> seal: Space.place -> Writer: encode, write, fdatasync (listeners meanwhile) -> DurableEnd: LogIndex, listeners, promises
- *
- * Natural batching. The first commit into an idle log seals the group at the end of the current turn of the event loop, so that
- * everything appended in that turn shares one frame. While a frame is on its way to the disk the next group fills; it is
- * sealed at the end of the turn in which that frame became durable. No timer, nothing to tune: the slower the disk, the larger
- * the groups. Who must have a group sealed earlier (a transaction, before the next one is decided) has it share the next frame with others.
+ *   begin/commit -> GroupCommit: OpenGroup -> seal: Space.place -> Writer: encode, write, fdatasync (listeners meanwhile)
+ *                -> DurableEnd: LogIndex, listeners, promises
  */
 import { assert } from "../base/assert.ts";
 import type { DiskDirectory, DiskLock } from "../base/disk.ts";
@@ -16,10 +12,10 @@ import { systemSlices } from "../base/slices.ts";
 import type { Batch } from "../batch/batch.ts";
 import { COMMIT_BYTES_MAX, commitTooLarge } from "../batch/commit-bytes.ts";
 import { Admission } from "./admission.ts";
-import { Draft } from "./draft.ts";
 import { DurableEnd } from "./durable-end.ts";
 import { encodeMeta, HEADER_BYTES } from "./frame.ts";
 import type { FrameOrder } from "./frame-order.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { readHistory } from "./history.ts";
 import { Intake } from "./intake.ts";
 import type { KeepingRules } from "./keeping/rules.ts";
@@ -28,7 +24,6 @@ import { Listeners, tellOne } from "./listeners.ts";
 import type {
   CommitDraft,
   CommitOptions,
-  CommitReceipt,
   Group,
   HistoryOptions,
   HistoryPart,
@@ -48,18 +43,10 @@ import { randomLogId } from "./log-id.ts";
 import type { LogIndex } from "./log-index.ts";
 import type { LogOptions } from "./log-options.ts";
 import { LogTime } from "./log-time.ts";
-import { OpenGroup } from "./open-group.ts";
 import { OpenTopics } from "./open-topics.ts";
 import { type ReaderSource, readGroups, readTopicGroups } from "./reader.ts";
 import type { Recovered, RecoveryReport } from "./recovery.ts";
-import {
-  checkKey,
-  noRoom,
-  shuttingDown,
-  UNCONFIRMED_BYTES_MAX,
-  unconfirmed,
-  writeFailure,
-} from "./refusals.ts";
+import { checkKey, shuttingDown, UNCONFIRMED_BYTES_MAX, unconfirmed, writeFailure } from "./refusals.ts";
 import { offsetAt } from "./seek-time.ts";
 import type { WritableSegment } from "./segment.ts";
 import { Space, type Where } from "./space.ts";
@@ -79,6 +66,7 @@ export class FileLog implements Log {
   readonly #held: DiskDirectory;
   readonly logId: number;
   readonly #commitBytesMax: number;
+  readonly #commits: GroupCommit;
   readonly #space: Space;
   readonly #admission: Admission;
   readonly #writer: Writer;
@@ -90,19 +78,11 @@ export class FileLog implements Log {
   readonly #upkeep: Upkeep;
   readonly #topics: OpenTopics;
 
-  readonly #sealedListeners = new Listeners<Group>();
   readonly #failedListeners = new Listeners<Error>();
   readonly #registered = new Listeners<number>();
 
-  #lastPosition: Position;
   readonly #end: DurableEnd;
-  #group: OpenGroup;
   #intake: Intake | null = null;
-  #drafting = false;
-  #sealing = false;
-  #sealScheduled = false;
-  /** Nothing is on its way to the disk and nothing is staged. */
-  #resting = true;
   #failure: EvertError | null = null;
   #closing: Promise<void> | null = null;
 
@@ -133,18 +113,16 @@ export class FileLog implements Log {
       logId,
       options,
       report: said,
-      isAppending: () => !this.#resting,
+      isAppending: () => !this.#commits.isResting,
       nowUs: () => this.nowUs(),
-      lastPosition: () => this.#lastPosition,
+      lastPosition: () => this.#commits.lastPosition,
       durable: (position) => this.#end.reached(position),
     });
     this.#topics = new OpenTopics(this.#registry, order.topicEnds);
-    this.#lastPosition = order.lastPosition;
     this.#end = new DurableEnd(index, order.lastPosition, report.frames > 0 && !report.closedCleanly, {
       filled: () => this.#upkeep.sealer.wake(),
       progressed: () => this.#upkeep.sealer.progressed(),
     });
-    this.#group = new OpenGroup(this.#lastPosition + 1, this.#topics);
     this.#space = new Space(
       {
         disk,
@@ -159,7 +137,11 @@ export class FileLog implements Log {
       },
       active,
     );
-    this.#admission = new Admission(this.#space, () => this.#group, options.groupBytesMax ?? GROUP_BYTES_MAX);
+    this.#admission = new Admission(
+      this.#space,
+      () => this.#commits.group,
+      options.groupBytesMax ?? GROUP_BYTES_MAX,
+    );
     this.#writer = new Writer(
       {
         disk,
@@ -167,11 +149,30 @@ export class FileLog implements Log {
         held,
         logId,
         durable: (frame) => this.#end.written(frame),
-        idle: () => this.#becameIdle(),
+        idle: () => this.#commits.becameIdle(),
         failed: (error, refused) => this.#fail(error, refused),
       },
       active,
     );
+    this.#commits = new GroupCommit({
+      topics: this.#topics,
+      time: this.#time,
+      knownCommits,
+      space: this.#space,
+      writer: this.#writer,
+      commitBytesMax: this.#commitBytesMax,
+      lastPosition: order.lastPosition,
+      hasFailed: () => this.#failure !== null,
+      sealed: () => {
+        this.#admission.admit();
+        index.enter();
+      },
+      rested: () => {
+        index.enter();
+        this.#space.rest();
+        this.#upkeep.sealer.progressed();
+      },
+    });
     if (following !== undefined) {
       this.#intake = new Intake({
         ...this.#reader,
@@ -179,7 +180,7 @@ export class FileLog implements Log {
         order,
         knownCommits,
         space: this.#space,
-        staged: (sealed) => this.#received(sealed),
+        staged: (sealed) => this.#commits.received(sealed),
         drained: () => this.#writer.drained(),
         adopted: () => this.#adopted(order),
         refusal: () => this.#refusal(),
@@ -198,31 +199,13 @@ export class FileLog implements Log {
     // One that has only a closing mark begins where the leader's segment is to begin.
     if (!this.#space.isUnused) await this.#space.abandon();
     this.#intake = null;
-    this.#group = new OpenGroup(this.#lastPosition + 1, this.#topics);
-  }
-
-  #received(sealed: SealedGroup): void {
-    const { group } = sealed;
-    this.#advance(group.lastPosition, group.commits.at(-1)?.timeUs ?? 0);
-    this.#resting = false;
-    this.#sealing = true;
-    try {
-      this.#sealedListeners.tell(group);
-    } finally {
-      this.#sealing = false;
-      this.#writer.enqueue(sealed);
-    }
+    this.#commits.beginAnew();
   }
 
   /** A sealed segment is in its place, and durable: nothing is behind it that would say when the log is at rest again, so it stays what it was. */
   #adopted({ lastPosition, lastTimeUs }: FrameOrder): void {
-    this.#advance(lastPosition, lastTimeUs);
+    this.#commits.advance(lastPosition, lastTimeUs);
     this.#end.adopted(lastPosition);
-  }
-
-  #advance(lastPosition: Position, timeUs: number): void {
-    this.#lastPosition = lastPosition;
-    this.#time.reached(timeUs);
   }
 
   get horizon(): Position {
@@ -246,7 +229,7 @@ export class FileLog implements Log {
   }
 
   get lastPosition(): Position {
-    return this.#lastPosition;
+    return this.#commits.lastPosition;
   }
 
   get durablePosition(): Position {
@@ -271,7 +254,7 @@ export class FileLog implements Log {
 
   registerTopic(topic: LogTopic): void {
     // A group holds one version of a topic: a newer one starts another.
-    if (this.#topics.isIn(topic.topicId, this.#group.firstPosition)) this.seal();
+    if (this.#topics.isIn(topic.topicId, this.#commits.group.firstPosition)) this.seal();
     this.#topics.close(topic.topicId);
     this.#registry.register(topic);
     this.#registered.tellAll(topic.topicId);
@@ -286,7 +269,7 @@ export class FileLog implements Log {
   }
 
   forgetTopic(topicId: number): void {
-    assert(!this.#drafting, "no commit is being staged when a topic is forgotten");
+    assert(!this.#commits.isDrafting, "no commit is being staged when a topic is forgotten");
     this.#topics.close(topicId);
   }
 
@@ -309,42 +292,11 @@ export class FileLog implements Log {
     const refusal = this.#refusal();
     if (refusal !== null) throw refusal;
     assert(this.#intake === null, "nothing is staged in a log that follows another");
-    assert(!this.#drafting, "one commit is staged at a time");
     const key = options.idempotencyKey ?? null;
     const digest = key === null ? null : (options.requestDigest ?? null);
     checkKey("idempotency key", key);
     checkKey("request digest", digest);
-    this.#drafting = true;
-    return new Draft(this, this.#group, key, digest);
-  }
-
-  commitDraft({ idempotencyKey, requestDigest }: Draft): CommitReceipt {
-    const group = this.#group;
-    const bytes = group.bytesMaxWithDraft(idempotencyKey?.length ?? 0, requestDigest?.length ?? 0);
-    this.#drafting = false;
-    if (bytes - group.bytesMax > this.#commitBytesMax) {
-      group.rollbackDraft();
-      throw commitTooLarge(bytes - group.bytesMax, this.#commitBytesMax);
-    }
-    if (!this.#space.fits(bytes)) {
-      group.rollbackDraft();
-      throw noRoom(bytes - group.bytesMax, this.#space.full);
-    }
-    const timeUs = this.#time.stamp();
-    const position = this.#lastPosition + 1;
-    const ranges = group.endDraft({ position, timeUs, idempotencyKey, requestDigest }, bytes);
-    this.#lastPosition = position;
-    this.#resting = false;
-    if (idempotencyKey !== null)
-      this.#knownCommits.add(idempotencyKey, timeUs, { position, requestDigest, ranges });
-    this.#knownCommits.expire(timeUs);
-    this.#scheduleSeal();
-    return { position, timeUs, ranges, durable: group.durable };
-  }
-
-  rollbackDraft(): void {
-    this.#drafting = false;
-    this.#group.rollbackDraft();
+    return this.#commits.begin(key, digest);
   }
 
   knownCommit(idempotencyKey: string): KnownCommit | null {
@@ -354,24 +306,7 @@ export class FileLog implements Log {
   // ---- sealing and durability ----
 
   seal(): void {
-    assert(!this.#drafting, "no commit is being staged when a group is sealed");
-    assert(!this.#sealing, "a listener of a sealed group does not seal the next");
-    const open = this.#group;
-    if (open.commits.length === 0 || this.#failure !== null) return;
-    const group = open.finish();
-    const meta = encodeMeta(group);
-    const placement = this.#space.place(meta.frameBytes, group);
-    this.#group = new OpenGroup(group.lastPosition + 1, this.#topics);
-    // First of all, so that the rest is done while the disk works.
-    this.#writer.enqueue({ group, meta, placement, resolve: open.resolve, reject: open.reject });
-    this.#sealing = true;
-    try {
-      this.#sealedListeners.tell(group);
-    } finally {
-      this.#sealing = false;
-      this.#admission.admit();
-      this.#index.enter();
-    }
+    this.#commits.seal();
   }
 
   turnOver(): void {
@@ -380,7 +315,7 @@ export class FileLog implements Log {
   }
 
   onSealed(listener: (group: Group) => void): () => void {
-    return this.#sealedListeners.add(listener);
+    return this.#commits.sealedListeners.add(listener);
   }
 
   onDurable(listener: (position: Position) => void): () => void {
@@ -417,27 +352,6 @@ export class FileLog implements Log {
     return off;
   }
 
-  /** Everything sealed is durable. Who waited for it may append again within this turn; else the log is at rest. */
-  #becameIdle(): void {
-    this.#scheduleSeal();
-    setImmediate(() => {
-      if (this.#writer.busy || this.#group.commits.length > 0) return;
-      this.#resting = true;
-      this.#index.enter();
-      this.#space.rest();
-      this.#upkeep.sealer.progressed();
-    });
-  }
-
-  #scheduleSeal(): void {
-    if (this.#sealScheduled || this.#writer.busy || this.#group.commits.length === 0) return;
-    this.#sealScheduled = true;
-    setImmediate(() => {
-      this.#sealScheduled = false;
-      if (!this.#writer.busy) this.seal();
-    });
-  }
-
   /** The disk has failed: nothing that is not durable yet will be acknowledged, ever. */
   #fail(cause: unknown, refused: readonly SealedGroup[]): void {
     const isFirst = this.#failure === null;
@@ -445,7 +359,7 @@ export class FileLog implements Log {
     const failure = this.#failure;
     for (const { reject } of refused) reject(failure);
     if (!isFirst) return;
-    for (const { reject } of [...this.#writer.stop(), this.#group]) reject(failure);
+    for (const { reject } of [...this.#writer.stop(), this.#commits.group]) reject(failure);
     this.#admission.refuseAll(failure);
     this.#intake?.admit();
     this.#end.confirmations.end(failure);
@@ -514,7 +428,7 @@ export class FileLog implements Log {
       bytes: this.#index.bytes,
       sealing: this.#upkeep.sealer.stats(),
       keeping: this.#upkeep.compactor.stats(),
-      lastPosition: this.#lastPosition,
+      lastPosition: this.#commits.lastPosition,
       durablePosition: this.#end.position,
     };
   }
@@ -559,8 +473,8 @@ export class FileLog implements Log {
   #writeClosingMark(where: Where): void {
     const group: Group = {
       commits: [],
-      firstPosition: this.#lastPosition + 1,
-      lastPosition: this.#lastPosition,
+      firstPosition: this.#commits.lastPosition + 1,
+      lastPosition: this.#commits.lastPosition,
       batches: [],
     };
     const meta = encodeMeta(group);

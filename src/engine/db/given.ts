@@ -5,7 +5,9 @@ import { EvertError } from "../../base/errors.ts";
 export function topicName(given: unknown, what = "the topic"): string {
   const name = typeof given === "object" && given !== null && "name" in given ? given.name : undefined;
   if (typeof name === "string") return name;
-  throw new EvertError("invalid_request", `${what} must be what topic() or table() gives`);
+  throw new EvertError("invalid_request", `${what} must be what topic() or table() gives`, {
+    hint: 'As in const plays = topic("plays", { schema }); of a topic that only SQL has made, declare the same.',
+  });
 }
 
 /** One record, or a list of them. @throws EvertError invalid_request for none: it would be an empty commit, and no other door makes one */

@@ -16,7 +16,10 @@ export async function runSql(
   params: readonly unknown[] = [],
   options: SqlOptions = {},
 ): Promise<SqlResponse> {
-  if (typeof text !== "string") throw new EvertError("invalid_request", "sql() takes SQL as a string");
+  if (typeof text !== "string")
+    throw new EvertError("invalid_request", "sql() takes SQL as a string", {
+      hint: 'As in db.sql("SELECT $1::int", [1]), with parentheses; what is not constant is a parameter.',
+    });
   if (!Array.isArray(params))
     throw new EvertError("invalid_request", "params must be an array", {
       hint: 'As in sql("SELECT $1::int", [1]).',

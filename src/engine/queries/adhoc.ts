@@ -2,6 +2,7 @@
  * An ad-hoc query: the plan is built like a view's, filled from history at one epoch by the same operators, read, and thrown away.
  */
 
+import { assert } from "../../base/assert.ts";
 import { EvertError } from "../../base/errors.ts";
 import type { Datum } from "../../batch/convert.ts";
 import type { Field } from "../../batch/schema.ts";
@@ -23,6 +24,8 @@ const ANSWER_BYTES_MAX = 256 * 2 ** 20;
 const ATTEMPTS_MAX = 10;
 /** A query over so many rows is run at once, also where it could be run while it is read. */
 const FEW_ROWS = 4_096;
+/** What rowsThrough says in place of a row's text: after a thousand of them texts that nobody has any more are let go. */
+const ROW_TAKEN = " ".repeat(64);
 /** Of a row, and of each of its values, beside the text. */
 const VALUE_BYTES = 16;
 
@@ -100,6 +103,32 @@ export async function flowQuery(
   const taker = new Taker(fields, core.circuit.dictionary);
   const build = core.circuit.build(null, "query", query.plan, { asOf: at.epoch, taker });
   return new PassingRows({ core, build, fields, at, signal }, query.plan, taker, columns);
+}
+
+/**
+ * All rows of a query that passes its rows on as they are made (flowsThrough), as of a state that need not be told yet. The engine holds none of them, so it is answered where the memory
+ * limit has been reached. `kept`: what is to be kept of a row, whose array is used again.
+ */
+export async function rowsThrough<T>(
+  core: QueryContext,
+  query: Query,
+  at: { readonly epoch: number; readonly position: number },
+  kept: (row: readonly Datum[]) => T,
+  signal: AbortSignal | undefined,
+): Promise<readonly T[]> {
+  assert(flowsThrough(query), "the query holds rows");
+  const fields = query.plan.schema.fields.slice(0, query.visible);
+  const taker = new Taker(fields, core.circuit.dictionary);
+  const build = core.circuit.build(null, "query", query.plan, { asOf: at.epoch, taker });
+  const columns = new ColumnsRead(core.catalog, query.plan);
+  const flow = new PassingRows({ core, build, fields, at, signal }, query.plan, taker, columns);
+  const rows: T[] = [];
+  const take = (row: readonly Datum[]): string => {
+    rows.push(kept(row));
+    return ROW_TAKEN;
+  };
+  for await (const _ of flow.pieces(take));
+  return rows;
 }
 
 /** Whether the query asks for rows, of which what readers see has to be a moment of the log. */

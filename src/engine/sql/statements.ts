@@ -33,7 +33,7 @@ import { type AnswerRoom, answerRoom, asksForRows, flowQuery, runQuery } from ".
 import { withItsColumns } from "../queries/columns-read.ts";
 import type { FlowingRows } from "../queries/flowing-rows.ts";
 import { mapInTurns } from "../turns.ts";
-import { TopicChanges } from "../write/changes.ts";
+import { type FindStored, TopicChanges } from "../write/changes.ts";
 import type { Part } from "../write/part.ts";
 import { refuseCopy } from "./copy.ts";
 import { createIndex, dropIndexes } from "./create-index.ts";
@@ -43,7 +43,7 @@ import { type Analyzed, explainAnalyzed, explainPlanAs } from "./explain.ts";
 import { KeptPlans } from "./kept-plans.ts";
 import { Overlay } from "./overlay.ts";
 import { answer, done, flowingAnswer, textRows } from "./statement-answer.ts";
-import { constantRows, wideRows } from "./statement-rows.ts";
+import { constantRows, storedRows, wideRows } from "./statement-rows.ts";
 import { createType, dropTypes } from "./types.ts";
 
 /** Changes of one transaction, by topic. */
@@ -396,8 +396,7 @@ export class Statements {
     for (const relation of "relations" in statement ? statement.relations : [statement.relation])
       refuseOwnTable(relation);
     if (statement.kind === "truncate") {
-      for (const { id, name } of statement.relations)
-        await this.#changesOf(id, name, changes).delete(null, true);
+      for (const { id, name } of statement.relations) await this.#changesOf(id, name, changes).clear();
       return done(statement);
     }
     const rows = await this.#changed(statement, changes, options);
@@ -440,6 +439,8 @@ export class Statements {
     const mine = this.#changesOf(relation.id, relation.name, changes);
     const visible = relation.schema.fields.length;
     const width = mine.topic.schema.fields.length;
+    const find: FindStored = (where, how) =>
+      storedRows(this.#core, relation, where, { ...how, signal: options.signal });
     switch (statement.kind) {
       case "insert": {
         const { source, order, relation, conflict } = statement;
@@ -447,7 +448,7 @@ export class Statements {
         return mine.insert(rows, conflict);
       }
       case "update": {
-        if (statement.source === null) return mine.update(statement.where, statement.row);
+        if (statement.source === null) return mine.update(statement.where, statement.row, find);
         const all = await this.#rowsOf(statement.source, changes, options);
         const asked = await mapInTurns(all, this.#core.slices, (row) => ({
           row: row.slice(0, width),
@@ -461,7 +462,8 @@ export class Statements {
         ]);
       }
       case "delete": {
-        if (statement.source === null) return mine.delete(statement.where, statement.returning === null);
+        if (statement.source === null)
+          return mine.delete(statement.where, find, statement.returning === null);
         const rows = await this.#rowsOf(statement.source, changes, options);
         await mine.removeRows(await mapInTurns(rows, this.#core.slices, (row) => row.slice(0, width)));
         return rows;

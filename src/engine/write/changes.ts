@@ -10,6 +10,7 @@ import { sameType, withoutModifiers } from "../../batch/types.ts";
 import { type EvaluationContext, evaluateExpr } from "../../dataflow/kernels/evaluate.ts";
 import { keyNameOf } from "../../plan/catalog.ts";
 import type { Expr } from "../../plan/expression.ts";
+import { isFallible } from "../../plan/inspect.ts";
 import type { ConflictAction } from "../../sql/statement.ts";
 import type { TopicEntry } from "../catalog/catalog.ts";
 import { mapInTurns, Turns } from "../turns.ts";
@@ -20,6 +21,21 @@ import { failingRow, type Row, type TableRows } from "./table-rows.ts";
 
 /** What asking for the next rows of a table counts for, also where there are none. */
 const PAGE_LOOK = 16;
+
+/** So many are looked at one by one in the time that making a query takes. */
+const FEW_ROWS = 200;
+
+/**
+ * The stored rows for which a predicate that cannot fail is true, hidden row id included, as a query finds them: by key, by index, by loops that were made for it.
+ * Null: not without looking at all of them, and that was not wanted, since their texts would come in from disk and stay.
+ */
+export type FindStored = (where: Expr, how: FoundRows) => Promise<readonly Row[]> | null;
+
+export interface FoundRows {
+  /** What is to be kept of a row, whose array is used again. */
+  readonly kept: (row: Row) => Row;
+  readonly byLookupOnly: boolean;
+}
 
 /** One topic's changes within a transaction. */
 export class TopicChanges {
@@ -147,8 +163,8 @@ export class TopicChanges {
   }
 
   /** The rows that were changed, as they are now. */
-  async update(where: Expr | null, exprs: readonly Expr[]): Promise<readonly Row[]> {
-    const matched = await this.#matching(where);
+  async update(where: Expr | null, exprs: readonly Expr[], find: FindStored): Promise<readonly Row[]> {
+    const matched = await this.#matching(where, find);
     // All new rows are computed before any is stored, as one statement sees one state.
     const changes = await mapInTurns(matched, this.#slices, (row) => ({
       row,
@@ -218,10 +234,15 @@ export class TopicChanges {
   }
 
   /** The rows that were deleted. `keysOnly`: of each no more than its key, for all of a table may have to be deleted, and no more of it be in memory at once. */
-  async delete(where: Expr | null, keysOnly: boolean): Promise<readonly Row[]> {
-    const matched = await this.#matching(where, keysOnly);
+  async delete(where: Expr | null, find: FindStored, keysOnly: boolean): Promise<readonly Row[]> {
+    const matched = await this.#matching(where, find, keysOnly);
     await this.removeRows(matched);
     return matched;
+  }
+
+  /** All of them. */
+  async clear(): Promise<void> {
+    await this.removeRows(await this.#matching(null, null));
   }
 
   /** What is to be committed; nothing when nothing changed. */
@@ -300,8 +321,8 @@ export class TopicChanges {
     return slot < 0 ? null : table.rowAt(slot);
   }
 
-  /** Stored rows for which the predicate is true, hidden row id included. A predicate that fixes the key costs one lookup. */
-  async #matching(where: Expr | null, keysOnly = false): Promise<Row[]> {
+  /** The rows, as they are by now, for which the predicate is true, hidden row id included. A predicate that fixes the key costs one lookup. */
+  async #matching(where: Expr | null, find: FindStored | null, keysOnly = false): Promise<Row[]> {
     const table = this.#table;
     if (table === null) {
       throw new EvertError("wrong_object_type", `"${this.topic.name}" is append-only: its records are kept`, {
@@ -318,15 +339,17 @@ export class TopicChanges {
     const found: Row[] = [];
     const isKey = this.topic.schema.fields.map((_, column) => table.key.includes(column));
     const kept = (row: Row): Row =>
-      keysOnly ? row.map((datum, column) => (isKey[column] === true ? datum : null)) : row;
+      row.map((datum, column) => (keysOnly && isKey[column] !== true ? null : datum));
     const pending = this.#pending as PendingRows;
     const turns = new Turns(this.#slices);
-    for await (const rows of table.all(this.#epoch)) {
+    const asked = where === null || find === null ? null : this.#asQuery(where, find, kept);
+    const left = asked === null ? where : null;
+    for await (const rows of asked === null ? table.all(this.#epoch) : [await asked]) {
       if (turns.due(PAGE_LOOK)) await turns.take();
       this.#looked();
       for (const row of rows) {
         if (turns.due()) await turns.take();
-        if (pending.get(table.keyText(table.keyOf(row))) === undefined && this.#accepts(where, row))
+        if (pending.get(table.keyText(table.keyOf(row))) === undefined && this.#accepts(left, row))
           found.push(kept(row));
       }
     }
@@ -335,6 +358,16 @@ export class TopicChanges {
       if (row !== null && this.#accepts(where, row)) found.push(kept(row));
     }
     return found;
+  }
+
+  /**
+   * The stored rows as a query finds them, or null where each is better asked by itself: where there are few, and making a query would take longer; and where the predicate
+   * may fail, for a query looks at those rows too that the transaction has replaced.
+   */
+  #asQuery(where: Expr, find: FindStored, kept: (row: Row) => Row): Promise<readonly Row[]> | null {
+    const { live, cold } = (this.#table as TableRows).store;
+    if (live <= FEW_ROWS || isFallible(where)) return null;
+    return find(where, { kept, byLookupOnly: cold !== null && !cold.isEmpty });
   }
 
   #accepts(where: Expr | null, row: Row): boolean {

@@ -1,0 +1,35 @@
+-- Which rows UPDATE and DELETE find: by key, by lists of keys, by whatever else a row says. After each statement the tables are compared.
+
+INSERT INTO a SELECT i, i % 7, 'row ' || i % 5 FROM generate_series(1, 260) AS t (i);
+INSERT INTO b SELECT i % 9, 'row ' || i % 4 FROM generate_series(1, 240) AS t (i);
+INSERT INTO b VALUES (NULL, 'x'), (NULL, NULL), (3, NULL);
+UPDATE a SET n = 100 WHERE k IN (3, 5, 5, 7, 1000) RETURNING k, s;
+UPDATE a SET n = 101 WHERE k IN (3, NULL) RETURNING *;
+UPDATE a SET n = 102 WHERE k NOT IN (3, NULL) RETURNING *;
+UPDATE a SET n = n + 1 WHERE k = 9 OR k = 11 OR s = 'row 4' RETURNING *;
+UPDATE a SET n = NULL WHERE k BETWEEN 20 AND 24 AND s <> 'row 1' RETURNING *;
+UPDATE a SET s = upper(s) WHERE n IS NULL RETURNING *;
+UPDATE a SET k = k + 1000 WHERE s LIKE 'ROW%' RETURNING *;
+UPDATE a SET k = k + 500 WHERE k > 240 RETURNING k;
+UPDATE a SET s = 'same' WHERE k = 10 AND k = 11;
+UPDATE a SET s = 'text' WHERE k = 12 AND s = 'row 2' RETURNING *;
+UPDATE a SET s = 'wide' WHERE k = 12.0 RETURNING *;
+UPDATE a SET s = 'big' WHERE k = 12::bigint RETURNING *;
+UPDATE a SET s = 'cast' WHERE k::text IN ('13', '14') RETURNING *;
+UPDATE a SET s = 'none' WHERE NULL;
+UPDATE a SET s = 'none' WHERE false;
+UPDATE a SET n = 0 WHERE k = 15;
+UPDATE a SET n = 1 WHERE 10 / n > 1;
+DELETE FROM a WHERE 10 / n > 1;
+UPDATE a SET n = 10 / n WHERE k IN (15, 16);
+DELETE FROM a WHERE k = 16 AND 10 / n > 0 RETURNING *;
+DELETE FROM a WHERE k IN (15, 17, 18) RETURNING *;
+DELETE FROM a WHERE (k, s) IN ((19, 'row 4'), (26, 'no')) RETURNING *;
+DELETE FROM a WHERE n IS NOT DISTINCT FROM NULL RETURNING *;
+UPDATE b SET t = 'of three' WHERE n = 3 RETURNING *;
+UPDATE b SET n = n * 2 WHERE n IN (1, 2, 3) RETURNING *;
+UPDATE b SET t = NULL WHERE t = 'row 1' AND n < 4 RETURNING *;
+DELETE FROM b WHERE t IS NULL RETURNING *;
+DELETE FROM b WHERE n IN (4, 6, NULL) RETURNING *;
+DELETE FROM b WHERE true RETURNING n;
+DELETE FROM a WHERE k > 0 AND s IS NOT NULL RETURNING k;

@@ -93,6 +93,20 @@ export function childrenOf(expr: Expr): readonly Expr[] {
   }
 }
 
+const sizes = new WeakMap<Expr, number>();
+
+/** Nodes of the expression as a tree, which is how all who work on it see it: a part that stands in it n times, as what NULLIF is made of, counts n times. */
+export function sizeOf(expr: Expr): number {
+  const known = sizes.get(expr);
+  if (known !== undefined) return known;
+  const children = childrenOf(expr);
+  if (children.length === 0) return 1;
+  let size = 1;
+  for (const child of children) size += sizeOf(child);
+  sizes.set(expr, size);
+  return size;
+}
+
 /** Whether evaluating it may raise an error: such an expression never crosses a filter, CASE or join. */
 export function isFallible(expr: Expr): boolean {
   if (expr.kind === "js" || expr.kind === "routine") return true;
@@ -296,10 +310,13 @@ export function sourcesOf(plan: Plan): SourcePlan[] {
 }
 
 /** Every node of the plan, once. */
-export function nodesOf(plan: Plan, seen: Set<Plan> = new Set()): Plan[] {
-  if (!seen.has(plan)) {
-    seen.add(plan);
-    for (const input of inputsOf(plan)) nodesOf(input, seen);
-  }
+export function nodesOf(plan: Plan): Plan[] {
+  const seen = new Set<Plan>();
+  const look = (node: Plan): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    inputsOf(node).forEach(look);
+  };
+  look(plan);
   return [...seen];
 }

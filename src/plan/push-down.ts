@@ -15,6 +15,7 @@ import {
   isFallible,
   moveColumns,
   nullableOf,
+  sizeOf,
   substitute,
 } from "./inspect.ts";
 import { isJoinEquality, orderJoins } from "./joins.ts";
@@ -22,6 +23,9 @@ import { canReplace } from "./merge-projects.ts";
 import { withInputs } from "./nodes.ts";
 import type { Plan, ProjectPlan, WindowFunction } from "./plan.ts";
 import { temporalBelow } from "./push-temporal.ts";
+
+/** A predicate that names a column twice doubles what stands for it, in each of the queries that it passes: from so many nodes on it stays above. */
+const GROWN_MAX = 1000;
 
 /** `plan` under a filter of these conjuncts, which may all move (none is fallible). */
 export function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
@@ -33,8 +37,14 @@ export function pushDown(plan: Plan, moving: readonly Expr[]): Plan {
       return pushFilter(plan, moving);
     case "project": {
       if (plan.exprs.some(isFallible)) return filtered(rebuildProject(plan, []), moving);
-      const [down, stay] = split(moving, (c) => canReplace(c, plan.exprs));
-      const replaced = down.map((c) => substitute(c, (col) => plan.exprs[col.index]!));
+      const replaced: Expr[] = [];
+      const stay = moving.filter((c) => {
+        if (!canReplace(c, plan.exprs)) return true;
+        const below = substitute(c, (column) => plan.exprs[column.index]!);
+        if (sizeOf(below) > Math.max(GROWN_MAX, 2 * sizeOf(c))) return true;
+        replaced.push(below);
+        return false;
+      });
       return filtered(rebuildProject(plan, replaced), stay);
     }
     case "mapFunction":

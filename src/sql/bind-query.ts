@@ -5,7 +5,7 @@ import * as build from "../plan/build.ts";
 import { inputsOf } from "../plan/inspect.ts";
 import { optimizeQuery } from "../plan/optimize.ts";
 import type { OptimizedQuery, OrderItem } from "../plan/plan.ts";
-import { type BindContext, checkPlanSize } from "./context.ts";
+import { type BindContext, checkPlanColumns, checkPlanSize } from "./context.ts";
 import { plainPlace } from "./expression.ts";
 import { bindLimit } from "./limit.ts";
 import { namedOutput } from "./output.ts";
@@ -42,7 +42,9 @@ function finishQuery(bound: BoundQuery, ctx: BindContext, names?: readonly strin
   checkPlanSize(whole, inputsOf);
   const moved = order.map((o) => Object.freeze({ ...o, column: at.get(o.column)! }));
   const query = { plan: whole, order: Object.freeze(moved), visible: shown.length };
-  return optimizeQuery(query, ctx.catalog.constant);
+  const optimized = optimizeQuery(query, ctx.catalog.constant);
+  checkPlanColumns(optimized.plan);
+  return optimized;
 }
 
 /** What a statement's query sees from outside: nothing yet. */

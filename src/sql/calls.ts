@@ -21,6 +21,9 @@ import { bindWindowCall, isWindowFunction } from "./windows.ts";
 
 type FuncCall = NodeOf<"FuncCall">;
 
+/** As PostgreSQL has it. */
+const ARGUMENTS_MAX = 100;
+
 /** The clause of what functions in FROM are called with, in messages. */
 export const IN_FROM = "functions in FROM";
 
@@ -128,6 +131,10 @@ function argumentsOf(call: FuncCall, position: number | undefined): readonly Nod
 
 /** Folded name without pg_catalog; functions of other schemas there are none. */
 export function functionName(call: FuncCall, position: number | undefined): string {
+  if ((call.args ?? []).length > ARGUMENTS_MAX) {
+    const message = `cannot pass more than ${ARGUMENTS_MAX} arguments to a function`;
+    throw new EvertError("statement_too_complex", message, { sqlstate: "54023", position });
+  }
   const names = (call.funcname ?? []).map(stringOf);
   const [schema] = names.length > 1 ? names : ["pg_catalog"];
   if (schema === "pg_catalog" || schema === "public") return names.at(-1)!;

@@ -138,9 +138,14 @@ export function bindConstraints(
   ctx: BindContext,
 ): TableConstraints {
   const names = new Set<string>();
+  /** The next number for a name that is made. */
+  const numbers = new Map<string, number>();
   const take = (given: string | undefined, made: string, position: number | undefined): string => {
     let name = given ?? made;
-    for (let n = 1; given === undefined && names.has(name); n++) name = `${made}${n}`;
+    for (let n = numbers.get(made) ?? 1; given === undefined && names.has(name); n++) {
+      name = `${made}${n}`;
+      numbers.set(made, n + 1);
+    }
     if (names.has(name)) {
       const message = `constraint "${name}" for relation "${table.name}" already exists`;
       throw new EvertError("duplicate_table", message, { sqlstate: "42710", position });

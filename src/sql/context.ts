@@ -5,6 +5,7 @@ import type { SqlType } from "../batch/types.ts";
 import type { Catalog } from "../plan/catalog.ts";
 import type { Expr } from "../plan/expression.ts";
 import { sameKind, sqlTypeName } from "../plan/functions.ts";
+import { nodesOf, sizeOf } from "../plan/inspect.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { OuterScope, Scope, StandingPlace } from "./scope.ts";
 import type { SourceText } from "./source-text.ts";
@@ -26,7 +27,13 @@ export function paramFromJson(value: unknown, index: number): SqlParam {
 export const PARAMS_MAX = 65_535;
 export const COLUMNS_MAX = 1600;
 /** Nodes of a plan, counted as a tree: a WITH query that is used n times counts n times. */
-const PLAN_NODES_MAX = 20_000;
+const PLAN_NODES_MAX = 5000;
+/** Columns of all nodes of a plan that is ready to run: code is written for each, before the event loop has its turn again. */
+const PLAN_COLUMNS_MAX = 40_000;
+/** Nodes of an expression beyond what its text explains. */
+const EXPR_NODES_MAX = 8192;
+/** Each becomes a join. */
+const APPLIES_MAX = 512;
 /** Levels of an expression or of nested queries: what every walk over a plan can do on the stack with room to spare. */
 const DEPTH_MAX = 500;
 
@@ -131,7 +138,12 @@ export class BindContext {
 
   /** An id for one more apply. */
   nextApply(): number {
-    return ++this.applies;
+    if (++this.applies > APPLIES_MAX) {
+      throw new EvertError("statement_too_complex", "query is too large", {
+        detail: `A query may have ${APPLIES_MAX} subqueries and functions in FROM.`,
+      });
+    }
+    return this.applies;
   }
 
   /** Runs `work` where the scope's names can be seen from inside apply `id`: in a subquery, and in what it contains. */
@@ -162,6 +174,17 @@ export class BindContext {
     }
   }
 
+  /** What is written in terms of itself, as NULLIF and BETWEEN SYMMETRIC are, doubles with each level of nesting. */
+  checkSize(expr: Expr, location: number | undefined): void {
+    if (sizeOf(expr) <= EXPR_NODES_MAX + 2 * this.source.text.length) return;
+    throw new EvertError("statement_too_complex", "expression is too large", {
+      position: this.position(location),
+      detail:
+        "Written out in simple operations it has many more than characters: what NULLIF, BETWEEN, IN and comparisons of rows are given stands in them several times.",
+      hint: "Compute the inner expression in a subquery, and name its column.",
+    });
+  }
+
   /** Runs `work` one level deeper. */
   deeper<T>(work: () => T): T {
     if (this.depth >= DEPTH_MAX) {
@@ -184,17 +207,28 @@ export function checkColumnCount(count: number): void {
 }
 
 export function checkPlanSize(plan: Plan, inputsOf: (plan: Plan) => readonly Plan[]): void {
-  const sizes = new Map<Plan, number>();
-  const sizeOf = (p: Plan): number => {
-    const known = sizes.get(p);
+  const counts = new Map<Plan, number>();
+  const countOf = (p: Plan): number => {
+    const known = counts.get(p);
     if (known !== undefined) return known;
-    const size = inputsOf(p).reduce((sum, input) => sum + sizeOf(input), 1);
-    sizes.set(p, size);
-    return size;
+    const count = inputsOf(p).reduce((sum, input) => sum + countOf(input), 1);
+    counts.set(p, count);
+    return count;
   };
-  if (sizeOf(plan) > PLAN_NODES_MAX) {
+  if (countOf(plan) > PLAN_NODES_MAX) {
     throw new EvertError("statement_too_complex", "query is too large", {
       detail: `Written out it has more than ${PLAN_NODES_MAX} joins, filters and other steps; a WITH query or a view counts each time it is used.`,
     });
   }
+}
+
+/** Of a plan that has been optimized: before, a join of wide tables has many columns that nobody reads. */
+export function checkPlanColumns(plan: Plan): void {
+  let columns = 0;
+  for (const node of nodesOf(plan)) columns += node.schema.fields.length;
+  if (columns <= PLAN_COLUMNS_MAX) return;
+  throw new EvertError("statement_too_complex", "query is too large", {
+    detail: `Its joins, groups and other steps pass on more than ${PLAN_COLUMNS_MAX} columns in all. Each grouping set is a step of its own, and a subquery in SELECT or WHERE is a join.`,
+    hint: "Split it into views that read each other, or into several queries.",
+  });
 }

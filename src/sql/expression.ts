@@ -65,7 +65,9 @@ export function plainPlace(ctx: BindContext, scope: Scope, clause: string): Expr
 }
 
 export function bindExpr(node: Node, place: ExprPlace): Bound {
-  return place.ctx.deeper(() => bindKind(node, place));
+  const bound = place.ctx.deeper(() => bindKind(node, place));
+  if (bound.kind === "typed") place.ctx.checkSize(bound.expr, bound.start);
+  return bound;
 }
 
 /** As a boolean; `taker` as PostgreSQL's messages name it. */

@@ -23,6 +23,7 @@ export interface Output {
 export function bindTargets(targets: readonly Node[], place: ExprPlace): Output[] {
   const { ctx } = place;
   const outputs: Output[] = [];
+  checkColumnCount(targets.length);
   for (const node of targets) {
     const target = as(node, "ResTarget")!;
     const position = ctx.position(startOf(target.val!));

@@ -15,7 +15,7 @@ import { columnsOf, conjunction, typeOf } from "../plan/inspect.ts";
 import type { OrderItem, Plan } from "../plan/plan.ts";
 import { settled, toBoolean } from "./bound.ts";
 import { splitAnd } from "./conditions.ts";
-import type { BindContext } from "./context.ts";
+import { type BindContext, checkColumnCount } from "./context.ts";
 import { checkEquatable } from "./equality.ts";
 import { bindBoolean, bindExpr } from "./expression.ts";
 import { bindFrom } from "./from.ts";
@@ -73,6 +73,7 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
     (node) => bindItem(node, outputs, "GROUP BY", keyPlace),
     ctx,
   );
+  for (const set of groupBy) checkColumnCount(set.length);
   if (select.groupDistinct === true) removeEqualSets(groupBy);
   const defined = windows.defined(place);
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
@@ -167,12 +168,16 @@ function bindConjunct(node: Node, place: ExprPlace): Expr {
 
 function bindSorts(items: readonly Node[], outputs: readonly Output[], place: ExprPlace): Sort[] {
   const sorts: Sort[] = [];
+  const known = new Set<string>();
+  checkColumnCount(items.length);
   for (const item of items) {
     const sort = as(item, "SortBy")!;
     const expr = bindItem(sort.node!, outputs, "ORDER BY", place);
     const direction = sortDirection(sort, place.ctx, sort.node!, expr);
     // Sorting by the same thing again changes nothing.
-    if (!sorts.some((s) => exprKey(s.expr) === exprKey(expr))) {
+    const key = exprKey(expr);
+    if (!known.has(key)) {
+      known.add(key);
       const position = place.ctx.position(startOf(sort.node!));
       sorts.push({ expr, ...direction, position });
     }

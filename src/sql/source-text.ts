@@ -1,8 +1,20 @@
 /** The text of a request, and places in it. PostgreSQL's parser counts UTF-8 bytes from 0, its messages characters from 1. */
+const STEP_BYTES = 1024;
+
+interface Place {
+  readonly bytes: number;
+  readonly characters: number;
+  readonly units: number;
+}
+
+const BEGINNING: Place = { bytes: 0, characters: 0, units: 0 };
+
 export class SourceText {
   readonly text: string;
   /** Bytes and characters are the same thing. */
   private readonly ascii: boolean;
+  /** The place of every STEP_BYTES-th byte, once one is asked for. (Also where the text is kept, and frozen.) */
+  #steps: Place[] | null = null;
 
   constructor(text: string) {
     this.text = text;
@@ -23,16 +35,32 @@ export class SourceText {
     return this.text.slice(this.walk(fromByte).units, this.walk(toByte).units);
   }
 
-  private walk(byteOffset: number): { characters: number; units: number } {
-    let bytes = 0;
-    let characters = 0;
-    let units = 0;
+  private walk(byteOffset: number): Place {
+    if (byteOffset < STEP_BYTES) return this.walkFrom(BEGINNING, byteOffset);
+    // A text has as many places as it has names: walking to each from the beginning would take the square of its length.
+    this.#steps ??= this.stepped();
+    const step = Math.min(Math.floor(byteOffset / STEP_BYTES), this.#steps.length - 1);
+    return this.walkFrom(this.#steps[step]!, byteOffset);
+  }
+
+  private stepped(): Place[] {
+    let at = BEGINNING;
+    const steps = [at];
+    while (at.units < this.text.length) {
+      at = this.walkFrom(at, STEP_BYTES * steps.length);
+      steps.push(at);
+    }
+    return steps;
+  }
+
+  /** The first place at or behind the offset. */
+  private walkFrom({ bytes, characters, units }: Place, byteOffset: number): Place {
     while (bytes < byteOffset && units < this.text.length) {
       const point = this.text.codePointAt(units)!;
       bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
       units += point < 0x10000 ? 1 : 2;
       characters++;
     }
-    return { characters, units };
+    return { bytes, characters, units };
   }
 }

@@ -20,19 +20,21 @@ import { bindDefinition } from "./window-definition.ts";
 export class Windows implements WindowSink {
   private readonly clause: readonly Node[];
   private readonly calls: WindowCall[] = [];
+  private readonly callAt = new Map<string, number>();
+  /** Where a name stands in the clause. */
+  private readonly at = new Map<string, number>();
 
   constructor(clause: readonly Node[], ctx: BindContext) {
     this.clause = clause;
-    const names = new Set<string>();
-    for (const node of clause) {
+    for (const [i, node] of clause.entries()) {
       const { name, location } = as(node, "WindowDef")!;
-      if (names.has(name!)) {
+      if (this.at.has(name!)) {
         throw new EvertError("grouping_error", `window "${name}" is already defined`, {
           position: ctx.position(location),
           sqlstate: "42P20",
         });
       }
-      names.add(name!);
+      this.at.set(name!, i);
     }
   }
 
@@ -42,14 +44,14 @@ export class Windows implements WindowSink {
 
   add(call: WindowCall): Expr {
     const key = callKey(call);
-    const known = this.calls.findIndex((c) => callKey(c) === key);
-    const index = known >= 0 ? known : this.calls.push(call) - 1;
+    let index = this.callAt.get(key);
+    if (index === undefined) this.callAt.set(key, (index = this.calls.push(call) - 1));
     return { kind: "column", index: WINDOWS + index, type: call.type, nullable: true };
   }
 
   named(name: string, count: number = this.clause.length): NamedWindow | undefined {
-    const at = this.clause.findIndex((node) => as(node, "WindowDef")?.name === name);
-    if (at < 0 || at >= count) return undefined;
+    const at = this.at.get(name);
+    if (at === undefined || at >= count) return undefined;
     return {
       definition: as(this.clause[at], "WindowDef")!,
       before: { named: (other) => this.named(other, at) },

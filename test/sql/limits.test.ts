@@ -40,6 +40,39 @@ const deep: Record<string, (n: number) => string> = {
   "WITH in WITH": (n) => `${"with x as (".repeat(n)}select 1${") select 1".repeat(n)}`,
 };
 
+/** What one part of which stands in the whole several times, as it is computed. */
+const doubling: Record<string, (n: number) => string> = {
+  nullif: (n) => `select ${"nullif(".repeat(n)}a${", 1)".repeat(n)} from t`,
+  "coalesce of nullif": (n) => `select ${"coalesce(nullif(".repeat(n)}a${", 1), 2)".repeat(n)} from t`,
+  "between symmetric": (n) =>
+    `select ${"(".repeat(n)}a${" between symmetric 1 and 2)::int".repeat(n)} from t`,
+  in: (n) => `select ${"(".repeat(n)}a${" in (1, 2, 3))::int".repeat(n)} from t`,
+};
+
+describe("an expression that doubles with each level", () => {
+  it.each(Object.entries(doubling))("of %s is refused where it becomes large", (_, make) => {
+    expect(bind(make(3)).kind).toBe("select");
+    // Written out the last has more nodes than there are atoms.
+    for (const n of [30, 120]) {
+      expect(refusal(() => bind(make(n)))).toMatchObject({
+        code: "statement_too_complex",
+        sqlstate: "54001",
+        message: expect.stringMatching(/^(?:expression is too large|statement is nested too deeply)$/),
+      });
+    }
+  });
+
+  it("in a filter above queries stays above them", () => {
+    const steps = Array.from(
+      { length: 40 },
+      (_, i) => `x${i + 1} as (select (s and not s) or (not s and s) as s from x${i})`,
+    );
+    expect(
+      bind(`with x0 as (select a > 0 as s from t), ${steps.join(", ")} select s from x40 where s`).kind,
+    ).toBe("select");
+  });
+});
+
 describe("depth", () => {
   it.each(Object.entries(deep))("of %s is bounded", (_, make) => {
     for (const n of [600, 3000, 20_000, 60_000]) {
@@ -133,6 +166,43 @@ describe("limits", () => {
     const table = (n: number) =>
       `create table x (${Array.from({ length: n }, (_, i) => `c${i} int`).join(", ")})`;
     expect(refusal(() => bind(table(1601))).code).toBe("too_many_columns");
+  });
+
+  it("on what is sorted and grouped by", () => {
+    const list = (n: number) => Array.from({ length: n }, (_, i) => `a + ${i}`).join(", ");
+    for (const clause of ["group", "order"]) {
+      expect(bind(`select 1 from t ${clause} by ${list(1600)}`).kind).toBe("select");
+      expect(refusal(() => bind(`select 1 from t ${clause} by ${list(1601)}`)).sqlstate).toBe("54011");
+    }
+  });
+
+  it("on arguments of a function", () => {
+    const call = (n: number) => `select concat(${Array.from({ length: n }, () => "a").join(", ")}) from t`;
+    expect(bind(call(100)).kind).toBe("select");
+    expect(refusal(() => bind(call(101)))).toMatchObject({ sqlstate: "54023", position: 8 });
+    expect(refusal(() => bind(call(101).replace("concat", "count"))).sqlstate).toBe("54023");
+    expect(bind(call(101).replace("concat", "coalesce")).kind).toBe("select");
+    expect(refusal(() => bind(`select 1 from generate_series(${Array(101).fill(1)})`)).sqlstate).toBe("54023");
+  });
+
+  it("on grouping sets and subqueries, of which each is a step or a join of its own", () => {
+    const wide = catalogOf(
+      `create table w (${Array.from({ length: 300 }, (_, i) => `c${i} int`).join(", ")})`,
+    );
+    const of = (sql: string) => () => bindStatement(parseStatements(sql)[0]!, wide);
+    const list = (n: number) => Array.from({ length: n }, (_, i) => `c${i}`).join(", ");
+    expect(of(`select count(*) from w group by cube (${list(8)})`)().kind).toBe("select");
+    for (const sets of [`cube (${list(12)})`, `rollup (${list(300)})`])
+      expect(refusal(of(`select count(*) from w group by ${sets}`))).toMatchObject({
+        code: "statement_too_complex",
+        message: "query is too large",
+      });
+    const subqueries = (n: number) => Array.from({ length: n }, () => "(select max(c0) from w)").join(", ");
+    expect(of(`select ${subqueries(50)}`)().kind).toBe("select");
+    expect(refusal(of(`select ${subqueries(300)}`)).message).toBe("query is too large");
+    const exists = (n: number) =>
+      Array.from({ length: n }, () => "exists (select 1 from w x where x.c0 = w.c0)").join(" or ");
+    expect(refusal(of(`select 1 from w where ${exists(1000)}`)).code).toBe("statement_too_complex");
   });
 
   it("on parameters", () => {

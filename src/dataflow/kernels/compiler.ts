@@ -64,7 +64,7 @@ export class LoopCompiler extends OperandWriter {
     // Leaving at the first conjunct that is not true must not hide an error a later one would have.
     const early =
       condition.kind === "and" &&
-      !condition.args.some((a, i) => nullableOf(a) && condition.args.slice(i + 1).some(isFallible));
+      !condition.args.slice(0, Math.max(0, condition.args.findLastIndex(isFallible))).some(nullableOf);
     for (const part of early && condition.kind === "and" ? condition.args : [condition]) {
       const operand = this.expression(part, scope);
       if (operand.code !== "true") this.writer.line(`if (!${operand.code}) ${otherwise}`);

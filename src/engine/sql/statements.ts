@@ -108,7 +108,7 @@ export class Statements {
         i++;
       }
     } catch (thrown) {
-      const error = toEvertError(thrown);
+      const error = toEvertError(isOverrun(thrown) ? tooDeep(thrown) : thrown);
       return { results, error: { ...error.toJSON(), status: error.status }, position };
     }
     return { results, position };
@@ -505,4 +505,16 @@ async function partsOf(changes: Changes): Promise<Part[] | null> {
   const parts: Part[] = [];
   for (const topic of changes.values()) parts.push(...(await topic.parts()));
   return parts.length === 0 ? null : parts;
+}
+
+/** Code that was made of a statement, or who made it, had no room left on the stack. */
+function isOverrun(thrown: unknown): boolean {
+  return thrown instanceof RangeError && thrown.message === "Maximum call stack size exceeded";
+}
+
+function tooDeep(cause: unknown): EvertError {
+  return new EvertError("statement_too_complex", "statement is nested too deeply, or has too long a list", {
+    hint: "Put long lists into a table or a parameter, and inner queries into views.",
+    cause,
+  });
 }

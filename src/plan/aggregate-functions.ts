@@ -199,6 +199,7 @@ export function resolveAggregate(
     return { fn: entry.fn, args: [as === first ? null : as], takes: null, type: as, rounded: null };
   }
   if (given.length !== entry.arity) throw undefinedAggregate(name, given, position);
+  if (first === null) refuseUndetermined(name, position);
   const type = entry.type(first ?? text);
   return {
     fn: entry.fn,
@@ -207,6 +208,20 @@ export function resolveAggregate(
     type,
     rounded: null,
   };
+}
+
+/** A bare literal has no type that would say what these collect. */
+function refuseUndetermined(name: string, position: number | undefined): void {
+  if (name === "array_agg") {
+    throw new EvertError("ambiguous_function", "function array_agg(unknown) is not unique", {
+      position,
+      hint: "Could not choose a best candidate function. You might need to add explicit type casts.",
+    });
+  }
+  if (/^jsonb?_agg(?:_strict)?$/.test(name)) {
+    const message = "could not determine polymorphic type because input has type unknown";
+    throw new EvertError("datatype_mismatch", message, { position });
+  }
 }
 
 /** The ordered-set aggregate for what stands in its parentheses and what it orders by. */

@@ -1,5 +1,4 @@
 /** Calls in SQL: scalar functions, aggregates, and the functions that tell the time. */
-import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
 import { baseTypes, float8, int4, json } from "../batch/types.ts";
 import { isAbsentAggregate, isAggregate } from "../plan/aggregate-functions.ts";
@@ -9,6 +8,7 @@ import { functionInfo, resolveFunction } from "../plan/functions.ts";
 import { similarFunction } from "../plan/similar-functions.ts";
 import { isDefinedByQuery, isTableFunction } from "../plan/table-functions.ts";
 import { bindAggregate } from "./aggregates.ts";
+import { bindArray } from "./arrays.ts";
 import { type Bound, boundType, callOf, isNullLiteral, toCommonType, typed } from "./bound.ts";
 import { midnight, now } from "./clock.ts";
 import type { ExprPlace } from "./place.ts";
@@ -50,10 +50,7 @@ export function bindCall(call: FuncCall, place: ExprPlace, start: number | undef
   if (routine?.kind === "scalar") return typed(bindRoutine(call, routine, place), start);
   if (routine?.kind === "rows") throw notSupported(`function ${name} elsewhere than in FROM`, position);
   if (isTableFunction(name)) return typed(rowFunction(call, name, place), start);
-  const args =
-    name === "make_interval"
-      ? intervalFields(call, place)
-      : argumentsOf(call, position).map((a) => place.bind(a, place));
+  const args = name === "make_interval" ? intervalFields(call, place) : boundArguments(call, place, position);
   // age(x) is the age at the midnight the day began with.
   if (name === "age" && args.length === 1)
     args.unshift(typed(midnight(place, "age(x)", position), undefined));
@@ -121,12 +118,17 @@ function intervalFields(call: FuncCall, place: ExprPlace): Bound[] {
 }
 
 /** VARIADIC ARRAY[a, b] gives a and b. */
-function argumentsOf(call: FuncCall, position: number | undefined): readonly Node[] {
+/** What is given as VARIADIC ARRAY[...] is taken as arguments, once they have found the type of an array's elements. */
+function boundArguments(call: FuncCall, place: ExprPlace, position: number | undefined): Bound[] {
   const args = call.args ?? [];
-  if (!call.func_variadic) return args;
+  const given = args.slice(0, call.func_variadic ? -1 : undefined).map((a) => place.bind(a, place));
+  if (!call.func_variadic) return given;
   const list = as(args.at(-1), "A_ArrayExpr");
   if (list === undefined) throw notSupported("VARIADIC with another array than ARRAY[...]", position);
-  return [...args.slice(0, -1), ...(list.elements ?? [])];
+  const elements = (list.elements ?? []).map((node) => place.bind(node, place));
+  if (elements.length === 0) bindArray(list, place, null);
+  const { exprs } = toCommonType(elements, "ARRAY", place.ctx);
+  return [...given, ...exprs.map((expr, i) => typed(expr, elements[i]!.start))];
 }
 
 /** Folded name without pg_catalog; functions of other schemas there are none. */

@@ -54,6 +54,13 @@ export class StatementTime {
   }
 }
 
+export interface Mention {
+  readonly name: string;
+  readonly position: number | undefined;
+  /** It is what IN, ANY or ALL asks about: the subquery sees it, but it is named beside it. */
+  readonly isTested?: true;
+}
+
 export class BindContext {
   readonly catalog: Catalog;
   readonly source: SourceText;
@@ -64,7 +71,7 @@ export class BindContext {
   /** What the statement defines, if it does: functions that change with time have no place in it. */
   readonly defines: string | null;
   /** Where a column expression was named, and what it is called: for messages that come later than its binding. */
-  readonly mentions = new WeakMap<Expr, { readonly name: string; readonly position: number | undefined }>();
+  readonly mentions = new WeakMap<Expr, Mention>();
   /** Of `row IS NULL`, which asks the fields one by one: of which row, and the same asked of another form of it. */
   readonly rowTests = new WeakMap<Expr, { readonly row: Expr; readonly of: (row: Expr) => Expr }>();
   /** What can be named from outside the query that is being bound, innermost first. */

@@ -94,7 +94,8 @@ function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
   const inlined = isOurs(node) ? ctx.catalog.inlineView?.(name) : undefined;
   if (inlined !== undefined) {
     const query = env.bindDefinition(name, inlined);
-    return queryScope(node.alias?.aliasname ?? name, query, node.alias, position);
+    const inner = queryScope(node.alias?.aliasname ?? name, query, node.alias, position);
+    return node.alias === undefined ? asRelation(inner) : inner;
   }
   const relation = findRelation(node, ctx);
   const plan = relationPlan(relation);
@@ -105,12 +106,14 @@ function bindRelation(node: NodeOf<"RangeVar">, env: QueryEnv): Scope {
     position,
   );
   const columns = names.map((column, i) => ({ name: column, expr: build.column(plan, i) }));
-  return tableScope(
-    node.alias?.aliasname ?? name,
-    plan,
-    columns,
-    relation.kind === "table" ? relation.key : null,
-  );
+  const key = relation.kind === "table" ? relation.key : null;
+  const scope = tableScope(node.alias?.aliasname ?? name, plan, columns, key);
+  return node.alias === undefined ? asRelation(scope) : scope;
+}
+
+/** `public.t.c` means the relation, and neither what has its name as an alias nor a WITH query. */
+function asRelation(scope: Scope): Scope {
+  return { ...scope, tables: scope.tables.map((t) => ({ ...t, isRelation: true as const })) };
 }
 
 /** Whether the name is one of the only schema there is. */

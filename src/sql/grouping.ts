@@ -118,6 +118,8 @@ export class Grouping implements AggregateSink {
     if (index >= AGGREGATES) return { kind: "column", index, type, nullable };
     const column: ColumnExpr = { kind: "column", index, type, nullable };
     if (!this.keyAt.has(exprKey(column)) && !this.isDetermined(column)) {
+      const mention = this.ctx.mentions.get(read);
+      if (mention?.isTested) throw this.ungrouped(column, mention);
       const message = `subquery uses ungrouped column "${this.nameOf(index)}" from outer query`;
       throw new EvertError("grouping_error", message, { position: this.ctx.mentions.get(read)?.position });
     }
@@ -216,8 +218,7 @@ export class Grouping implements AggregateSink {
     });
   }
 
-  private ungrouped(column: ColumnExpr): EvertError {
-    const mention = this.ctx.mentions.get(column);
+  private ungrouped(column: ColumnExpr, mention = this.ctx.mentions.get(column)): EvertError {
     const name = mention?.name ?? this.nameOf(column.index);
     const message = `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`;
     return new EvertError("grouping_error", message, { position: mention?.position });

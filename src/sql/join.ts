@@ -64,6 +64,12 @@ export function bindJoin(
   if (isRowFunction(node.rarg!, ctx) && type === "inner") {
     // It sees what stands left of the whole join too.
     const counted = ctx.apart(true, () => bindRowFunction(as(node.rarg, "RangeFunction")!, left, ctx));
+    const width = left.columns.length;
+    const names = sharedColumns(node, counted.columns.slice(0, width), counted.columns.slice(width));
+    if (names !== undefined) {
+      const join = (conditions: readonly Condition[]) => filtered(counted, conditions);
+      return aliased(joinUsing(names, counted, width, type, join, ctx), node, ctx);
+    }
     const asked = new JoinConditions(on, counted, env);
     return aliased(restricted(filtered(counted, asked.plain), asked), node, ctx);
   }
@@ -88,8 +94,12 @@ export function bindJoin(
     asked?.refuse("LEFT JOIN LATERAL");
     return applyScopes(l, r, id, "left", conditions);
   };
-  const shared = sharedColumns(node, left, right);
-  if (shared !== undefined) return aliased(joinUsing(shared, left, right, type, join, ctx), node, ctx);
+  const shared = sharedColumns(node, left.columns, right.columns);
+  if (shared !== undefined) {
+    const joined = (equal: readonly Condition[]) => join(left, right, equal, null);
+    const both = sideBySide(left, right);
+    return aliased(joinUsing(shared, both, left.columns.length, type, joined, ctx), node, ctx);
+  }
   const conditions = new JoinConditions(on, sideBySide(left, right), env);
   return aliased(join(left, right, conditions.plain, conditions), node, ctx);
 }
@@ -252,31 +262,37 @@ function outerJoined(
 // ---- USING ------------------------------------------------------------------------------------------------------
 
 /** Names of USING, or of NATURAL: all that both sides have. undefined: neither was written. */
-function sharedColumns(node: NodeOf<"JoinExpr">, left: Scope, right: Scope): string[] | undefined {
+function sharedColumns(
+  node: NodeOf<"JoinExpr">,
+  left: readonly ScopeColumn[],
+  right: readonly ScopeColumn[],
+): string[] | undefined {
   if (node.isNatural) {
-    return left.columns.map((c) => c.name).filter((name) => right.columns.some((c) => c.name === name));
+    return left.map((c) => c.name).filter((name) => right.some((c) => c.name === name));
   }
   return node.usingClause?.map(stringOf);
 }
 
+/** `both`: the sides as they stand beside each other, of which the left one has `width` columns. */
 function joinUsing(
   names: readonly string[],
-  left: Scope,
-  right: Scope,
+  both: Scope,
+  width: number,
   type: JoinType,
-  join: Joiner,
+  join: (equal: readonly Condition[]) => Scope,
   ctx: BindContext,
 ): Scope {
-  const both = sideBySide(left, right);
+  const left = both.columns.slice(0, width);
+  const right = both.columns.slice(width);
   const pairs = names.map((name) => ({
     l: usedColumn(left, name, "left"),
-    r: left.columns.length + usedColumn(right, name, "right"),
+    r: width + usedColumn(right, name, "right"),
   }));
   const conditions = pairs.map(({ l, r }) => ({
     expr: equality(both.columns[l]!, both.columns[r]!, ctx),
     position: undefined,
   }));
-  const joined = join(left, right, conditions, null);
+  const joined = join(conditions);
   const merged = pairs.map(({ l, r }, i) =>
     mergedColumn(names[i]!, joined.columns[l]!, joined.columns[r]!, type, ctx),
   );
@@ -284,8 +300,8 @@ function joinUsing(
   return { ...joined, columns: [...merged, ...rest] };
 }
 
-function usedColumn(scope: Scope, name: string, side: string): number {
-  const found = scope.columns.flatMap((c, i) => (c.name === name ? [i] : []));
+function usedColumn(columns: readonly ScopeColumn[], name: string, side: string): number {
+  const found = columns.flatMap((c, i) => (c.name === name ? [i] : []));
   if (found.length === 0) {
     throw new EvertError(
       "undefined_column",

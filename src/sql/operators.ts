@@ -4,7 +4,7 @@ import { EvertError, notSupported } from "../base/errors.ts";
 import { arrayOf, type SqlType } from "../batch/types.ts";
 import type { Expr } from "../plan/expression.ts";
 import { commonType, resolveOperator, sqlTypeName } from "../plan/functions.ts";
-import { branch, columnsOf, typeOf } from "../plan/inspect.ts";
+import { branch, childrenOf, columnsOf, typeOf } from "../plan/inspect.ts";
 import { constantArray } from "./arrays.ts";
 import {
   argument,
@@ -19,6 +19,7 @@ import {
 } from "./bound.ts";
 import type { ExprPlace } from "./place.ts";
 import { all, areRows, type CompareValues, compareRows, pairsOf } from "./row-values.ts";
+import { isRowFunctionValue } from "./stand-ins.ts";
 import { bindQuantified, quantifiedComparison } from "./subscripts.ts";
 import { as, type NodeOf, startOf, stringOf } from "./tree.ts";
 
@@ -63,12 +64,30 @@ function isRow(node: Node | undefined): boolean {
 }
 
 function bindRows(op: string, node: NodeOf<"A_Expr">, place: ExprPlace): Bound {
-  const expr = compareRows(op, node.lexpr!, node.rexpr!, place, comparing(place, node));
+  const expr = compareRows(op, node.lexpr!, node.rexpr!, place, comparingFields(place, node));
   return typed(expr, startOf(node.lexpr!));
 }
 
 function comparing(place: ExprPlace, node: NodeOf<"A_Expr">): CompareValues {
   return (op, a, b) => compare(op, a, b, place, place.ctx.position(node.location));
+}
+
+/** Of rows whose fields are one each: a row that is compared is not one of several. */
+function comparingFields(place: ExprPlace, node: NodeOf<"A_Expr">): CompareValues {
+  const asked = comparing(place, node);
+  return (op, a, b) => {
+    const expr = asked(op, a, b);
+    if (hasRowFunctionValue(expr)) {
+      throw new EvertError("datatype_mismatch", "row comparison operator must not return a set", {
+        position: place.ctx.position(node.location),
+      });
+    }
+    return expr;
+  };
+}
+
+function hasRowFunctionValue(expr: Expr): boolean {
+  return expr.kind === "column" ? isRowFunctionValue(expr) : childrenOf(expr).some(hasRowFunctionValue);
 }
 
 function compare(
@@ -89,7 +108,7 @@ function compare(
 
 /** Two row constructors are compared field by field, everything else as values. */
 function compareNodes(op: string, left: Node, right: Node, node: NodeOf<"A_Expr">, place: ExprPlace): Expr {
-  if (areRows(left, right)) return compareRows(op, left, right, place, comparing(place, node));
+  if (areRows(left, right)) return compareRows(op, left, right, place, comparingFields(place, node));
   const [a, b] = [place.bind(left, place), place.bind(right, place)];
   return compare(op, a, b, place, place.ctx.position(node.location));
 }

@@ -22,6 +22,8 @@ export interface ScopeTable {
   readonly key: readonly number[] | null;
   /** On the side of an outer join that may be missing: a column that is null only where it is. Null: none is known. */
   readonly presence?: Expr | null;
+  /** A relation that has no other name here: only such a one can be named with its schema. */
+  readonly isRelation?: true;
   /** The values of a function: its name means the value, not a row. */
   readonly isValue?: true;
 }
@@ -249,13 +251,17 @@ function findTable(scope: Scope, parts: readonly string[], position: number | un
   const name = parts.at(-1)!;
   const found = scope.tables.filter((t) => t.name === name);
   const schema = parts.length > 1 ? parts.at(-2) : "public";
-  if (found.length === 0 || schema !== "public") {
-    throw new EvertError("undefined_table", `missing FROM-clause entry for table "${name}"`, {
+  const isHidden = parts.length > 1 && found.length > 0 && !found[0]!.isRelation;
+  if (found.length === 0 || schema !== "public" || isHidden) {
+    const what = isHidden && schema === "public" ? "invalid reference to" : "missing";
+    throw new EvertError("undefined_table", `${what} FROM-clause entry for table "${name}"`, {
       position,
-      hint: similar(
-        name,
-        scope.tables.map((t) => t.name),
-      ),
+      hint: isHidden
+        ? `"${name}" stands for something else here, and has no schema.`
+        : similar(
+            name,
+            scope.tables.map((t) => t.name),
+          ),
     });
   }
   return found[0]!;

@@ -77,8 +77,10 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   if (select.groupDistinct === true) removeEqualSets(groupBy);
   const defined = windows.defined(place);
   const distinct = bindDistinct(select.distinctClause, outputs, sorts, place);
-  for (const expr of [...groupBy.flat(), ...distinct.on])
-    checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
+  for (const expr of groupBy.flat()) checkEquatable(typeOf(expr), ctx.mentions.get(expr)?.position);
+  distinct.on.forEach((expr, i) => {
+    checkEquatable(typeOf(expr), distinct.places[i]);
+  });
   if (distinct.all) for (const { expr, position } of outputs) checkEquatable(typeOf(expr), position);
   const limit = bindLimit(select, scope, env);
 
@@ -119,7 +121,12 @@ export function bindPlainSelect(select: SelectStmt, env: QueryEnv): BoundQuery {
   const late = rows.finish(input, shown, over);
   input = late.plan;
   over = late.over;
-  const list = new SelectList(outputs, over, input);
+  const compared = new Set([...sorts.map((s) => s.expr), ...groupBy.flat(), ...distinct.on]);
+  const list = new SelectList(
+    outputs.map((o) => (distinct.all || compared.has(o.expr) ? { ...o, literal: null } : o)),
+    over,
+    input,
+  );
   const order = sorts.map((s) => ({
     column: list.column(s.expr),
     descending: s.descending,
@@ -211,6 +218,8 @@ function refuseAggregate(output: Output, { scope }: ExprPlace): void {
 interface Distinct {
   readonly all: boolean;
   readonly on: readonly Expr[];
+  /** Where each is named. */
+  readonly places: readonly (number | undefined)[];
 }
 
 /** DISTINCT parses as a list of one empty node. */
@@ -220,11 +229,11 @@ function bindDistinct(
   sorts: readonly Sort[],
   place: ExprPlace,
 ): Distinct {
-  if (clause === undefined) return { all: false, on: [] };
+  if (clause === undefined) return { all: false, on: [], places: [] };
   const items = clause.filter((node) => Object.keys(node).length > 0);
   if (items.length === 0) {
     checkSortedOutputs(outputs, sorts);
-    return { all: true, on: [] };
+    return { all: true, on: [], places: [] };
   }
   const on = items.map((node) => bindItem(node, outputs, "DISTINCT ON", { ...place, clause: "DISTINCT ON" }));
   const wanted = new Set(on.map(exprKey));
@@ -234,7 +243,7 @@ function bindDistinct(
     const position = place.ctx.position(startOf(items[Math.min(i, items.length - 1)]!));
     throw new EvertError("invalid_column_reference", message, { position });
   });
-  return { all: false, on };
+  return { all: false, on, places: items.map((node) => place.ctx.position(startOf(node))) };
 }
 
 function checkSortedOutputs(outputs: readonly Output[], sorts: readonly Sort[]): void {

@@ -27,12 +27,19 @@ export function bindSetOperation(select: SelectStmt, env: QueryEnv): BoundQuery 
     spine.push(first);
     first = first.larg!;
   }
-  let left = env.bindQuery(first, env);
+  let left = bindSide(first, env);
   for (const step of spine.reverse()) {
-    const right = env.bindQuery(step.rarg!, env);
+    const right = bindSide(step.rarg!, env);
     left = combine(step.op as Op, step.all ?? false, left, right, env.ctx, firstPlace(step.rarg));
   }
   return left;
+}
+
+/** What VALUES has left open is text: only a select list waits for the other side. */
+function bindSide(select: SelectStmt, env: QueryEnv): BoundQuery {
+  const query = env.bindQuery(select, env);
+  if (select.valuesLists === undefined) return query;
+  return { ...query, columns: query.columns.map((c) => ({ ...c, literal: null })) };
 }
 
 /** Without ORDER BY, LIMIT or WITH of its own. */

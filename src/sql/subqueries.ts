@@ -226,7 +226,7 @@ export class Subqueries implements SubquerySink {
         throw new EvertError("datatype_mismatch", message, { position });
       }
       // The tested side still reads the scope: its columns are outer ones in the subquery.
-      return { ...call, args: [outward(call.args[0]!, id), call.args[1]!] };
+      return { ...call, args: [this.outward(call.args[0]!, id), call.args[1]!] };
     });
     const together: Expr =
       sides.length === 1 ? sides[0]! : op === "<>" ? { kind: "or", args: sides } : conjunction(sides)!;
@@ -234,6 +234,15 @@ export class Subqueries implements SubquerySink {
     const sets = place.aggregates?.hasSets === true;
     const some = this.someMatch(query.plan, id, match, tested, own, known && !all, sets);
     return typed(all ? { kind: "not", arg: some } : some, leftmost(link.location, tested));
+  }
+
+  /** With the places at which its columns are named: they may turn out to be ungrouped. */
+  private outward(expr: Expr, id: number): Expr {
+    if (expr.kind !== "column") return mapChildren(expr, (child) => this.outward(child, id));
+    const seen = outward(expr, id);
+    const mention = this.env.ctx.mentions.get(expr);
+    if (mention !== undefined) this.env.ctx.mentions.set(seen, { ...mention, isTested: true });
+    return seen;
   }
 
   /** Whether the condition is true for any row of the subquery; null if it is for none, and null for some. */

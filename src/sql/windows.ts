@@ -107,7 +107,8 @@ function bindArguments(
     });
   };
   const [least, most] = signatures[name];
-  if (call.agg_star || bounds.length < least || bounds.length > most) throw undefinedFor();
+  // PostgreSQL has the star mean "without arguments" of any function with OVER.
+  if ((call.agg_star && most > 0) || bounds.length < least || bounds.length > most) throw undefinedFor();
   const integer = (bound: Bound): Expr => {
     const expr = coerce(bound, int4, "implicit", ctx);
     if (expr === undefined) throw undefinedFor();

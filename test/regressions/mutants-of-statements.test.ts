@@ -115,3 +115,93 @@ it("a row whose text would be longer than any is refused", async () => {
   const { error } = await db.sql(nested(120));
   expect(error).toMatchObject({ code: "statement_too_complex", sqlstate: "54001" });
 }, 120_000);
+
+describe("USING and NATURAL of a function in FROM", () => {
+  it.each([
+    // They were passed over: all pairs came.
+    "SELECT * FROM t JOIN generate_series(1, 3) USING (k)",
+    "SELECT * FROM t JOIN generate_series(1, 2) k USING (k) ORDER BY 1",
+    "SELECT g.*, t.*, k FROM t JOIN generate_series(2, 5) g(k) USING (k) ORDER BY 1",
+    "SELECT * FROM t JOIN generate_series(1, 3) x USING (x)",
+    "SELECT * FROM t NATURAL JOIN generate_series(1, 2) k ORDER BY 1",
+    "SELECT * FROM t NATURAL JOIN generate_series(1, 2) x ORDER BY 1, x",
+    "SELECT * FROM t JOIN LATERAL generate_series(1, t.k) k USING (k) ORDER BY 1",
+    "SELECT * FROM t JOIN unnest(ARRAY[1, 5], ARRAY['x', 'y']) u(k, c) USING (k, c) ORDER BY 1",
+    "SELECT * FROM t LEFT JOIN generate_series(2, 3) k USING (k) ORDER BY 1",
+    "SELECT * FROM (t JOIN generate_series(1, 2) k USING (k)) j ORDER BY 1",
+  ])("%s", same);
+});
+
+describe("a name with its schema", () => {
+  it.each([
+    // It named whatever was called so.
+    "SELECT public.t.c FROM t t",
+    "SELECT public.x.c FROM t x",
+    "SELECT public.t.* FROM t t",
+    "WITH t AS (SELECT 1 AS c) SELECT public.t.c FROM t",
+    "SELECT public.t.c FROM (SELECT 1 AS c) t",
+    "SELECT public.t.c FROM t ORDER BY 1",
+    "SELECT public.t.c, u.c FROM public.t JOIN n u ON u.a = t.k ORDER BY 1",
+    "SELECT (SELECT public.t.c) FROM t ORDER BY 1",
+  ])("%s", same);
+});
+
+describe("a literal without a type", () => {
+  it.each([
+    // It was taken for text where PostgreSQL does not know, and waited for the other side where PostgreSQL does not.
+    "SELECT array_agg('{}')",
+    "SELECT array_agg(NULL ORDER BY 1)",
+    "SELECT json_object_agg('a', NULL)",
+    "SELECT DISTINCT NULL UNION SELECT 1",
+    "SELECT 1 UNION SELECT DISTINCT '2'",
+    "SELECT 1 INTERSECT SELECT DISTINCT NULL",
+    "(SELECT NULL ORDER BY 1) UNION SELECT 1",
+    "SELECT NULL GROUP BY 1 UNION SELECT 1",
+    "VALUES (NULL) UNION SELECT 1",
+    "SELECT 1 UNION ALL SELECT NULL ORDER BY 1",
+    "SELECT DISTINCT NULL UNION SELECT 'x' ORDER BY 1",
+    "SELECT num_nulls(VARIADIC ARRAY[1, EXISTS (SELECT 1)])",
+    "SELECT concat(VARIADIC ARRAY[1, true])",
+    "SELECT concat(VARIADIC ARRAY[1, 2.50, NULL])",
+    "SELECT num_nulls(VARIADIC ARRAY[])",
+  ])("%s", same);
+
+  it.each(["json_agg", "jsonb_agg"])("of %s has none that it could collect", async (name) => {
+    for (const call of [`${name}(NULL)`, `${name}('x')`, `${name}(DISTINCT 'x')`]) {
+      const { error } = await db.sql(`SELECT ${call} FROM t`);
+      expect([error?.sqlstate, (await postgres.ask(`SELECT ${call} FROM t`)).refused]).toEqual([
+        "42804",
+        "42804",
+      ]);
+    }
+  });
+});
+
+describe("a comparison of rows", () => {
+  it.each([
+    // Each row of the function's was compared.
+    "SELECT (unnest(ARRAY[1]), c) = (1, 'x') FROM t",
+    "SELECT (1, 2) < (unnest(ARRAY[1]), 2)",
+    "SELECT (unnest(ARRAY[1]), 2) IN ((1, 2))",
+    "SELECT (SELECT max(g) FROM generate_series(1, 3) g) = 3, (k, 1) = (1, 1) FROM t ORDER BY k",
+  ])("is not one of several: %s", same);
+});
+
+describe("a star in a call with OVER", () => {
+  it.each([
+    "SELECT cume_dist(*) OVER (), rank(*) OVER (ORDER BY k), row_number(*) OVER (ORDER BY k) FROM t ORDER BY 3",
+    "SELECT ntile(*) OVER () FROM t",
+    "SELECT lag(*) OVER () FROM t",
+  ])("means that there are no arguments: %s", same);
+});
+
+describe("the place of", () => {
+  it.each([
+    "SELECT 1 FROM t HAVING k IN (SELECT 1)",
+    "SELECT 1 FROM t HAVING (k, c) IN (SELECT 1, 'x')",
+    "SELECT count(*) FROM t ORDER BY k > ALL (SELECT 1)",
+    "SELECT count(*), (SELECT t.k) FROM t",
+    "SELECT DISTINCT ON (1) '1'::json",
+    "SELECT DISTINCT ON (a, j) '1'::json AS j FROM t",
+  ])("what is refused is told: %s", same);
+});

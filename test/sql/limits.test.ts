@@ -182,7 +182,9 @@ describe("limits", () => {
     expect(refusal(() => bind(call(101)))).toMatchObject({ sqlstate: "54023", position: 8 });
     expect(refusal(() => bind(call(101).replace("concat", "count"))).sqlstate).toBe("54023");
     expect(bind(call(101).replace("concat", "coalesce")).kind).toBe("select");
-    expect(refusal(() => bind(`select 1 from generate_series(${Array(101).fill(1)})`)).sqlstate).toBe("54023");
+    expect(refusal(() => bind(`select 1 from generate_series(${Array(101).fill(1)})`)).sqlstate).toBe(
+      "54023",
+    );
   });
 
   it("on grouping sets and subqueries, of which each is a step or a join of its own", () => {

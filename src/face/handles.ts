@@ -180,22 +180,20 @@ export class View<Row> extends Handle<Row> {
 /** A stream topic: `topic("plays", { schema: z.object({ song_id: z.int(), duration: z.int() }) })`. */
 export function topic<D extends Declaration>(
   name: string,
-  { schema, ...retention }: { readonly schema: D } & RetentionOptions,
+  declared: { readonly schema: D } & RetentionOptions,
 ): Topic<DeclaredRow<D>, DeclaredInput<D>> {
-  checkSchema("topic", name, schema);
+  checkSchema("topic", name, declared?.schema);
+  const { schema, ...retention } = declared;
   return new Topic(name, schema, retention);
 }
 
 /** A table topic: `table("songs", { key: "id", schema: { id: int4, name: text } })`. */
 export function table<D extends Declaration>(
   name: string,
-  {
-    key,
-    schema,
-    ...compaction
-  }: { readonly key: KeyOf<D> | readonly KeyOf<D>[]; readonly schema: D } & CompactionOptions,
+  declared: { readonly key: KeyOf<D> | readonly KeyOf<D>[]; readonly schema: D } & CompactionOptions,
 ): Table<DeclaredRow<D>, DeclaredInput<D>> {
-  checkSchema("table", name, schema);
+  checkSchema("table", name, declared?.schema);
+  const { key, schema, ...compaction } = declared;
   const columns = typeof key === "string" ? [key] : ((key ?? []) as readonly string[]);
   return new Table(name, schema, columns, compaction);
 }

@@ -1,6 +1,6 @@
 /** What a program in the same process is given: values in their TypeScript form, and errors that are thrown. */
 import { join } from "node:path";
-import { expect, expectTypeOf, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   type Db,
   int4,
@@ -300,5 +300,26 @@ it("says that a file stands in the directory's place", async () => {
   await expect(open({ dir: file })).rejects.toMatchObject({
     code: "io_error",
     message: expect.stringContaining("ENOTDIR"),
+  });
+});
+
+describe("what a program in JavaScript gets wrong is told with a way out", () => {
+  it.each([
+    ["a topic of nothing", () => topic("x", undefined as never), 'topic "x" has no schema', "schema: {"],
+    ["a table of nothing", () => table("x", null as never), 'table "x" has no schema', "schema: {"],
+    ["a view of nothing", () => view("x", undefined as never), 'view "x" has no definition', "SELECT"],
+  ])("%s", (_, declare, message, hint) => {
+    expect(declare).toThrow(expect.objectContaining({ message, hint: expect.stringContaining(hint) }));
+  });
+
+  it.each([
+    ["sql as a tag", (db: Db) => db.sql(["SELECT 1"] as never), "parentheses"],
+    ["a name to append to", (db: Db) => db.append("songs" as never, { id: 1 }), 'topic("plays"'],
+  ])("%s", async (_, ask, hint) => {
+    await using db = await opened();
+    await expect(async () => ask(db)).rejects.toMatchObject({
+      code: "invalid_request",
+      hint: expect.stringContaining(hint),
+    });
   });
 });

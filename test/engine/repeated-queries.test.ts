@@ -156,4 +156,96 @@ describe("a query that is asked again and again", () => {
     }
     await db.close();
   });
+
+  it("is another in each of the databases of a process, whatever they call their tables", async () => {
+    const [one, other] = [await openInMemory(), await openInMemory()];
+    await sql(one, "CREATE TABLE shared (a int, b text); INSERT INTO shared VALUES (1, 'x')");
+    await sql(
+      other,
+      "CREATE TABLE shared (b text, c numeric, d date); INSERT INTO shared VALUES ('y', 2.50, '2024-01-01')",
+    );
+    await told(one);
+    await told(other);
+    for (let i = 0; i < 4; i++) {
+      expect((await sql(one, "SELECT * FROM shared")).rowsText()).toEqual([["1", "x"]]);
+      expect((await sql(other, "SELECT * FROM shared")).rowsText()).toEqual([["y", "2.50", "2024-01-01"]]);
+    }
+    await one.close();
+    await other.close();
+  });
+
+  it("takes each parameter for what it is given as, and for the type that its place gives it", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE typed (n int, t text); INSERT INTO typed VALUES (1, '1'), (2, '02')");
+    await told(db);
+    const ask = async (text: string, ...params: unknown[]) => {
+      const { results, error } = await db.sql(text, { params });
+      return error?.sqlstate ?? results[0]!.rowsText();
+    };
+    for (let i = 0; i < 4; i++) {
+      expect(await ask("SELECT t FROM typed WHERE n = $1", 1)).toEqual([["1"]]);
+      expect(await ask("SELECT t FROM typed WHERE n = $1", "2")).toEqual([["02"]]);
+      expect(await ask("SELECT t FROM typed WHERE n = $1", null)).toEqual([]);
+      expect(await ask("SELECT t FROM typed WHERE n = $1", "x")).toBe("22P02");
+      expect(await ask("SELECT t FROM typed WHERE n = $1")).toBe("42P02");
+      expect(await ask("SELECT n FROM typed ORDER BY n LIMIT $1", 1)).toEqual([["1"]]);
+      expect(await ask("SELECT n FROM typed ORDER BY n LIMIT $1", null)).toEqual([["1"], ["2"]]);
+      expect(await ask("SELECT n FROM typed ORDER BY n LIMIT $1", 0)).toEqual([]);
+      expect(await ask("SELECT n FROM typed ORDER BY n OFFSET $1", 1)).toEqual([["2"]]);
+      expect(await ask("SELECT $1::text", i)).toEqual([[String(i)]]);
+    }
+    await db.close();
+  });
+
+  it("means what stands nearest: a WITH query of a table's name, and what a transaction has changed", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE near (a int PRIMARY KEY); INSERT INTO near VALUES (1)");
+    await told(db);
+    for (let i = 0; i < 4; i++) {
+      expect((await sql(db, "SELECT a FROM near")).rowsText()).toEqual([["1"]]);
+      expect((await sql(db, "WITH near AS (SELECT 9 AS a) SELECT a FROM near")).rowsText()).toEqual([["9"]]);
+      const { results, error } = await db.sql("BEGIN; DELETE FROM near; SELECT a FROM near; ROLLBACK");
+      expect(error).toBeUndefined();
+      expect(results[2]!.rowsText()).toEqual([]);
+    }
+    await db.close();
+  });
+
+  it("stays what it was, however its pieces are used again: statements of all kinds, frozen", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE again (k int PRIMARY KEY, c text)");
+    // Binding takes trees apart; of a kept one it may change nothing.
+    const texts = [
+      "SELECT k AS a, c, row(k, c), (SELECT max(k) FROM again), k IN (1, 2), sum(k) OVER (ORDER BY c) FROM again GROUP BY k, c ORDER BY 1",
+      "SELECT count(*) FILTER (WHERE k > 1), grouping(c) FROM again GROUP BY ROLLUP (c) HAVING count(*) > 0 ORDER BY 1, 2",
+      "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT * FROM r JOIN again ON k = i",
+      "SELECT * FROM again a JOIN generate_series(1, 2) k USING (k), LATERAL (SELECT a.c || 'x') l",
+      "VALUES (1, NULL), (2, 'é'); TABLE again; SELECT exists (SELECT FROM again), json_object('é': k) FROM again",
+      "EXPLAIN SELECT * FROM again WHERE k = 1",
+      "SELECT nothing, 'é' FROM again",
+    ];
+    await sql(db, "INSERT INTO again VALUES (1, 'x'), (2, NULL), (3, 'x')");
+    await told(db);
+    for (const text of texts) {
+      const first = await answerOf(db, text);
+      for (let i = 0; i < 4; i++) expect(await answerOf(db, text)).toEqual(first);
+    }
+    await db.close();
+  });
+
+  it("reads what a view holds that was dropped and made anew with other types under the same name, amid questions", async () => {
+    const db = await openInMemory();
+    await sql(db, "CREATE TABLE base (a int); INSERT INTO base VALUES (1)");
+    for (const [i, expr] of ["a", "a::text || 'x'", "a * 1.50", "ARRAY[a]"].entries()) {
+      await sql(db, `CREATE MATERIALIZED VIEW made AS SELECT ${expr} AS v FROM base`);
+      await db.built();
+      await told(db);
+      const asked = Promise.all([1, 2, 3, 4].map(() => answerOf(db, "SELECT * FROM made")));
+      expect(new Set((await asked).map((a) => JSON.stringify(a))).size).toBe(1);
+      expect((await sql(db, "SELECT v FROM made")).rowsText()).toEqual([[["1", "1x", "1.50", "{1}"][i]!]]);
+      await sql(db, "DROP MATERIALIZED VIEW made");
+      expect(await answerOf(db, "SELECT * FROM made")).toMatchObject({ sqlstate: "42P01" });
+    }
+    await db.close();
+  });
 });

@@ -21,13 +21,14 @@
  *
  * A top-k settles ties by its remaining columns, so all of its input's columns count as read.
  */
+import { EvertError } from "../base/errors.ts";
 import { filtersBeforeApplies } from "./before-apply.ts";
 import * as build from "./build.ts";
 import type { Catalog } from "./catalog.ts";
 import { decorrelate } from "./decorrelate.ts";
 import { factorDisjunctions } from "./factor-or.ts";
 import { foldConstants } from "./fold.ts";
-import { sourceIds } from "./inspect.ts";
+import { inputsOf, sourceIds } from "./inspect.ts";
 import { mergedProject } from "./merge-projects.ts";
 import { orderConjuncts } from "./order-conjuncts.ts";
 import type { OptimizedQuery, Plan, Query } from "./plan.ts";
@@ -41,8 +42,31 @@ export function optimizeQuery(query: Query, constant?: Catalog["constant"]): Opt
 /** The same columns, in the same order, computed with less work. */
 export function optimize(plan: Plan, constant?: Catalog["constant"]): Plan {
   const simpler = factorDisjunctions(foldConstants(plan, constant));
-  const pushed = pushDown(decorrelate(filtersBeforeApplies(simpler)), []);
+  const joined = decorrelate(filtersBeforeApplies(simpler));
+  refuseLarge(joined);
+  const pushed = pushDown(joined, []);
   return rename(orderConjuncts(pruneAll(pushed)), plan);
+}
+
+/** Nodes that the rules see, which walk a plan as a tree. */
+const NODES_MAX = 20_000;
+
+/** A subquery that compares with the rows around it otherwise than by equality reads them once more, and so do those in it and beside it: of twenty of them there would be a million. */
+function refuseLarge(plan: Plan): void {
+  const counts = new Map<Plan, number>();
+  const countOf = (node: Plan): number => {
+    let count = counts.get(node);
+    if (count === undefined) {
+      count = inputsOf(node).reduce((sum, input) => sum + countOf(input), 1);
+      counts.set(node, count);
+    }
+    return count;
+  };
+  if (countOf(plan) <= NODES_MAX) return;
+  throw new EvertError("statement_too_complex", "query is too large", {
+    detail: `With its subqueries written out as joins it has more than ${NODES_MAX} steps.`,
+    hint: "Compare with the rows around a subquery by equality, or split the query into views that read each other.",
+  });
 }
 
 /** Pruning goes by position, merging may take an inner name: the outermost names are the plan's own. */

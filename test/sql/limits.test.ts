@@ -202,6 +202,11 @@ describe("limits", () => {
     const subqueries = (n: number) => Array.from({ length: n }, () => "(select max(c0) from w)").join(", ");
     expect(of(`select ${subqueries(50)}`)().kind).toBe("select");
     expect(refusal(of(`select ${subqueries(300)}`)).message).toBe("query is too large");
+    // Each of these reads the rows around it once more: twenty took 2^20 steps.
+    const smaller = (n: number) =>
+      Array.from({ length: n }, () => "w in (select w from w where c0 > 1)").join(", ");
+    expect(of(`select ${smaller(3)} from w`)().kind).toBe("select");
+    expect(refusal(of(`select ${smaller(40)} from w`)).message).toBe("query is too large");
     const exists = (n: number) =>
       Array.from({ length: n }, () => "exists (select 1 from w x where x.c0 = w.c0)").join(" or ");
     expect(refusal(of(`select 1 from w where ${exists(1000)}`)).code).toBe("statement_too_complex");

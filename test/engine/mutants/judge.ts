@@ -11,7 +11,8 @@
  * 4. Some of those that both take become views. After each of some small commits they have the rows that PostgreSQL's view gives, and at the end those that the query gives when everything is computed anew from the log
  *    (support/anew.ts), and when the database is opened again.
  * 5. A change (INSERT, UPDATE, DELETE) that both take returns the same rows and leaves the same tables; one that is refused leaves them as they were.
- * 6. After definitions the database opens again, with the same topics and views.
+ * 6. A query with its numbers given as parameters (with-parameters.ts) has the rows that it has with them in its text.
+ * 7. After definitions the database opens again, with the same topics and views.
  *
  * The same seed makes the same world and the same mutants, for as long as the corpus, which is the tests' and documents' SQL, is the same; so a finding prints the statement, made smaller (shrink.ts), and its
  * world's seed. It becomes a test of its own.
@@ -31,6 +32,7 @@ import { asksForTheTime, leavesOrderOpen, passedOver, refusedHere, takenHere } f
 import { hashOf, type Ring } from "./ring.ts";
 import { shrink } from "./shrink.ts";
 import { type Part, textOf, treeOf } from "./tree.ts";
+import { withParameters } from "./with-parameters.ts";
 import { changes, definitions, filling, forPostgres, tableNames } from "./world.ts";
 
 /** What is wrong, by the rule that it breaks. */
@@ -49,6 +51,7 @@ export type Kind =
   | "anew"
   | "restart"
   | "tables"
+  | "parameters"
   | "held";
 
 export interface Finding {
@@ -183,6 +186,22 @@ class World implements Outcome {
     }
   }
 
+  /** Refusals may differ: what is grouped by is told from other expressions by its text in PostgreSQL. */
+  async #compareParameters(sql: string): Promise<void> {
+    const given = withParameters(sql);
+    if (given === null || asksForTheTime(sql)) return;
+    this.#options.begins?.(given.text, "evert");
+    const written = await this.#db.sql(sql);
+    const { results, error } = await this.#db.sql(given.text, { params: given.params });
+    const rows = written.results.at(-1)?.rowsText();
+    if (rows === undefined || written.error !== undefined || error?.code === "statement_too_complex") return;
+    const what =
+      error === undefined
+        ? difference(results.at(-1)?.rowsText() ?? [], rows)
+        : `${error.sqlstate} ${error.message}`;
+    if (what !== null) this.#find("parameters", given.text, `${JSON.stringify(given.params)}: ${what}`);
+  }
+
   /** The n-th of this seed, whatever the others are. */
   #mutantOf(n: number, choose: (random: SeededRandom) => Ring<Part>): string {
     const random = new SeededRandom(hashOf(`${this.#seed}.${n}`));
@@ -201,6 +220,7 @@ class World implements Outcome {
       const wrong = await this.#judgeQuery(sql);
       if (wrong === "same") {
         this.compared++;
+        await this.#compareParameters(sql);
         if (kept.length < VIEWS_MAX && this.#random.oneIn(3)) kept.push(sql);
       } else if (typeof wrong === "object") await this.#tell(wrong, sql);
     }

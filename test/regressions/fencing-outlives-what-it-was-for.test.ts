@@ -72,8 +72,16 @@ test("a request without records has none, whatever is noted of it", async () => 
 test("too many are refused before room is asked for", () => {
   const log = { topicEnd: () => 0, topicStart: () => 0, nowUs: () => 0, lastPosition: 0 } as unknown as Log;
   const topic = (id: number) => newTopic(id, `t${id}`, "stream", [], null);
-  const producers = new Producers(log, () => undefined);
-  const consumers = new Consumers(log, (id) => `t${id}`);
+  const producers = new Producers(
+    log,
+    () => undefined,
+    () => 0,
+  );
+  const consumers = new Consumers(
+    log,
+    (id) => `t${id}`,
+    () => 0,
+  );
   const topics = Array.from({ length: 1000 }, (_, i) => ({ topic: topic(i + 1), from: 0 }));
   for (let n = 0; n < 100_000; n++) {
     const rider = producers.registers(`p${n}`, () => {});

@@ -64,14 +64,17 @@ export class Consumers {
   readonly #log: Log;
   /** As it is called by now: a row says how it was called then. */
   readonly #topicName: (id: number) => string | undefined;
+  readonly #leastEpoch: () => number;
   #consumers = new Map<string, Consumer>();
   #count = 0;
   /** The epoch that a new name begins with: above those of all that have been taken away. */
   #firstEpoch = 0;
 
-  constructor(log: Log, topicName: (id: number) => string | undefined) {
+  /** `leastEpoch`: what a new epoch is at least, by who leads. */
+  constructor(log: Log, topicName: (id: number) => string | undefined, leastEpoch: () => number) {
     this.#log = log;
     this.#topicName = topicName;
+    this.#leastEpoch = leastEpoch;
   }
 
   /** Takes what the table says, as of an epoch of the engine. REQUIRES that nothing has been staged behind it. */
@@ -142,7 +145,7 @@ export class Consumers {
       },
       stage: (position) => {
         const before = this.#consumers.get(name);
-        epoch = before === undefined ? this.#firstEpoch : before.epoch + 1;
+        epoch = Math.max(before === undefined ? this.#firstEpoch : before.epoch + 1, this.#leastEpoch());
         next = opened.map(({ topic, from }) => {
           const known = reset ? undefined : before?.topics.get(topic.id)?.nextOffset;
           const start = from === "latest" ? this.#log.topicEnd(topic.id) : from;

@@ -92,15 +92,18 @@ export class ProducerRefusal extends EvertError {
 export class Producers {
   readonly #log: Log;
   readonly #topicName: (id: number) => string | undefined;
+  readonly #leastEpoch: () => number;
   /** Who has sent nothing for longest comes first. */
   readonly #producers = new Map<string, Producer>();
   #lanes = 0;
   /** By producer, who is to be told when it has sent something. */
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  constructor(log: Log, topicName: (id: number) => string | undefined) {
+  /** `leastEpoch`: what a new epoch is at least, by who leads. */
+  constructor(log: Log, topicName: (id: number) => string | undefined, leastEpoch: () => number) {
     this.#log = log;
     this.#topicName = topicName;
+    this.#leastEpoch = leastEpoch;
   }
 
   /** Takes what the table says, as of an epoch. REQUIRES that nothing has been staged behind it. */
@@ -252,7 +255,7 @@ export class Producers {
       },
       stage: (position) => {
         const producer = this.#producers.get(id);
-        epoch = producer === undefined ? 0 : producer.epoch + 1;
+        epoch = Math.max(producer === undefined ? 0 : producer.epoch + 1, this.#leastEpoch());
         forgotten = producer?.lanes.has(NO_TOPIC) === true ? [] : this.#idle(id);
         return [
           ...tombstones(forgotten),

@@ -124,6 +124,26 @@ export class Cooling {
     return false;
   }
 
+  /**
+   * Whether a store of which rows may go lacks room for those that come, or come back. `heldFrom`: and whoever reads it at an epoch before that holds
+   * some.
+   */
+  isCrammed(heldFrom: number = Number.NEGATIVE_INFINITY): boolean {
+    const large = this.#large();
+    return large.some(
+      (store) =>
+        store.cold !== null &&
+        store.mayCoolSoon &&
+        store.freeSlots * 2 < this.#wanted(store, large.length) &&
+        (heldFrom === Number.NEGATIVE_INFINITY || store.horizonOf(heldFrom) < heldFrom),
+    );
+  }
+
+  /** Whether rows of a store may go, now or when those go on that keep them for a moment. */
+  get mayMakeRoom(): boolean {
+    return this.#large().some((store) => store.cold !== null && store.mayCoolSoon);
+  }
+
   /** Rows that one step should take at most: they stay in memory until it is published, and those of the next, too. */
   get stepRowsMax(): number {
     const { used } = this.#memory;

@@ -194,6 +194,11 @@ export class Core {
       wants: (entry) => (entry.topicKind === "table" ? () => true : this.circuit.topics.wants(entry.id)),
       onCatalog: (batch, pause) => (this.#replaying ? undefined : this.#definitions.apply(batch, pause)),
       placed: (entry, batch) => this.#placed(entry, batch),
+      mayPart: () => this.log.requirement === null,
+      onPart: (epoch, position, end) => {
+        this.counters.steps++;
+        this.publisher.stepped(epoch, position, this.views.touched(), end);
+      },
       onStepped: (epoch, position, rows, ms) => {
         this.counters.steps++;
         this.counters.records += rows;

@@ -3,7 +3,7 @@
  *
  * Of a log that was compacted, or out of which a key was erased, not every prefix is there any more: a copy that goes through it, and a start from
  * far behind, pass positions where a row is gone that what replaced it has not followed yet. They are stepped and published as any, so that rows may
- * be freed; but nobody is shown them.
+ * be freed; but nobody is shown them. So it is with a commit that is too large to be one step (stepper.ts): none of its parts is a moment but the last.
  */
 import { EvertError } from "../base/errors.ts";
 
@@ -18,6 +18,8 @@ interface Waiter {
 export class Moments {
   /** What lies before is none. */
   #wholeFrom = 0;
+  /** What is published has a part of the commits up to there. */
+  #partUntil = 0;
   readonly #published: () => number;
   readonly #onWhole: () => void;
   readonly #waiters = new Set<Waiter>();
@@ -35,12 +37,17 @@ export class Moments {
   }
 
   has(position: number): boolean {
-    return position >= this.#wholeFrom;
+    return position >= this.#wholeFrom && position >= this.#partUntil;
   }
 
   /** Rows have been taken out of the log that what lies before the position had. */
   lackUntil(position: number): void {
     this.#wholeFrom = Math.max(this.#wholeFrom, position);
+  }
+
+  /** What is published next has a part of the commits up to the position. */
+  partUntil(position: number): void {
+    this.#partUntil = position;
   }
 
   /** What a leader whose log ends there shows is a moment, also where it had more once. */
@@ -76,11 +83,22 @@ export class Moments {
 
   /** What who is not to wait is told. */
   refusal(): EvertError {
+    const published = this.#published();
+    if (published >= this.#wholeFrom) {
+      return new EvertError(
+        "not_ready",
+        `a large commit, at position ${this.#partUntil}, is being taken in`,
+        {
+          detail: `It has no room in memory as a whole, so it goes in by parts; what was at position ${published} is not there any more, and what will be then is not yet.`,
+          hint: "Ask again in a moment, or give a larger timeoutMs.",
+        },
+      );
+    }
     return new EvertError(
       "not_ready",
       `before position ${this.#wholeFrom} nothing here is a moment of the log`,
       {
-        detail: `It is at position ${this.#published()} of a log that was compacted, or erased from: what has replaced missing rows is yet to come.`,
+        detail: `It is at position ${published} of a log that was compacted, or erased from: what has replaced missing rows is yet to come.`,
         hint: "Ask again in a moment, or ask the leader; /ready tells how far it is.",
       },
     );

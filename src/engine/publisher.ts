@@ -18,10 +18,15 @@ interface Waiter {
   readonly reject: (error: EvertError) => void;
 }
 
+interface Stepped extends Omit<PublishedStep, "after"> {
+  /** It takes in a part of the commits up to there, if that is not its position. */
+  readonly end: number;
+}
+
 export class Publisher {
   #published: Published = { epoch: 0, position: 0 };
   #durable = 0;
-  #pending: Omit<PublishedStep, "after">[] = [];
+  #pending: Stepped[] = [];
   #waiters: Waiter[] = [];
   #epochWaiters: {
     readonly epoch: number;
@@ -50,9 +55,14 @@ export class Publisher {
     return this.#published;
   }
 
-  /** A step is complete; it may not be durable yet. */
-  stepped(epoch: number, position: number, touched: ReadonlyMap<View, Touched>): void {
-    this.#pending.push({ epoch, position, touched });
+  /** A step is complete; it may not be durable yet. `end`: of commits of which it takes in a part beyond its position. */
+  stepped(
+    epoch: number,
+    position: number,
+    touched: ReadonlyMap<View, Touched>,
+    end: number = position,
+  ): void {
+    this.#pending.push({ epoch, position, touched, end });
     this.#advance();
   }
 
@@ -107,8 +117,9 @@ export class Publisher {
   #advance(): void {
     let done = 0;
     for (const step of this.#pending) {
-      if (step.position > this.#durable) break;
+      if (step.end > this.#durable) break;
       done++;
+      if (step.end > step.position) this.moments.partUntil(step.end);
       const after = this.#published.position;
       this.#published = { epoch: step.epoch, position: step.position };
       while ((this.#atEpochs[0]?.epoch ?? Number.POSITIVE_INFINITY) <= step.epoch)

@@ -203,7 +203,8 @@ class Sink {
   publish(step: PublishedStep): void {
     if (!this.#running) return;
     const view = this.#readable();
-    if (view === null) this.#fallBehind();
+    // What is no moment of the log is appended to none.
+    if (view === null || !this.#core.publisher.moments.isWhole) this.#fallBehind();
     else if (!this.#behind) {
       const touched = step.touched.get(view);
       if (touched === undefined) return;
@@ -345,6 +346,7 @@ class Sink {
     // What was appended before counts as there, also by the view in whose place this one was made: from now on that one is refused.
     log.seal();
     await publisher.waitFor(log.lastPosition, PUBLISHED_MS);
+    while (!publisher.moments.isWhole) await publisher.moments.wait(PUBLISHED_MS);
     if (this.#readable() === null) return;
     // In one turn: what is published from here on is queued behind what is asked for now.
     const at = publisher.published;

@@ -1,6 +1,7 @@
 /**
  * Which commits the latest steps took in: a row tells the step that made it, and by that when it was written.
  *
+ * A step may take in a part of a commit; with its last one it is known which.
  * A ring of the last steps. Of what lies further back, or was there at the start, only the end of it is known.
  */
 
@@ -27,8 +28,13 @@ export class StepPositions {
     this.#ends[epoch % this.#ends.length] = position;
   }
 
-  /** REQUIRES that it is called for each epoch. */
+  /** REQUIRES that it is called for each epoch, but for those that took in a part of what this one completes. */
   stepped(epoch: number, position: number): void {
+    for (let part = this.#last + 1; part < epoch; part++) this.#note(part, this.#endOf(this.#last));
+    this.#note(epoch, position);
+  }
+
+  #note(epoch: number, position: number): void {
     if (epoch - this.#first >= this.#ends.length && this.#ends.length < STEPS_MAX) this.#grow();
     this.#last = epoch;
     this.#ends[epoch % this.#ends.length] = position;
@@ -44,7 +50,10 @@ export class StepPositions {
   of(epoch: number): Commits {
     if (epoch <= this.#first) return { after: 0, to: this.#endOf(this.#first) };
     if (epoch > this.#last) return { after: this.#endOf(this.#last), to: Number.POSITIVE_INFINITY };
-    return { after: this.#endOf(epoch - 1), to: this.#endOf(epoch) };
+    const after = this.#endOf(epoch - 1);
+    let to = epoch;
+    while (to < this.#last && this.#endOf(to) === after) to++;
+    return { after, to: this.#endOf(to) };
   }
 
   #endOf(epoch: number): number {

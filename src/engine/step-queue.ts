@@ -2,7 +2,8 @@
  * Groups that wait for their step. While the engine is busy they queue up, and all that wait (up to a bound of rows) are taken in one step: small
  * steps when idle, large ones under load, nothing to tune.
  *
- * - A change of the catalog is a step of its own: what follows may need the topic it makes. It is taken when it is durable: names mean to everybody
+ * - A group that is large beside the memory limit is a step of its own: it may have to be taken in parts.
+ * - So is a change of the catalog: what follows may need the topic it makes. It is taken when it is durable: names mean to everybody
  *   what it says, so nobody may have been told of it before. What is behind it could not be published before it, and waits with it.
  * - Other threads may begin with the next step before this one is over: its groups are taken then (`ahead`), and are the next step's.
  */
@@ -110,7 +111,7 @@ export class StepQueue {
     let rows = 0;
     let n = 0;
     for (const queued of this.#groups) {
-      if (n > 0 && (queued.isCatalog || rows >= rowsMax)) break;
+      if (n > 0 && (queued.isCatalog || rows >= rowsMax || this.#bound.fillsStep(queued.rows))) break;
       n++;
       rows += queued.rows;
       if (queued.isCatalog) break;

@@ -6,10 +6,16 @@
  *    and what is dead never piles up. Before and after a step that is large beside the memory limit nothing is left: who wrote the log that is
  *    replayed, or followed, waited for that, too (write/commit-room.ts).
  * 2. Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work.
+ * 3. Rows that a step has made stay until it is published, and so do those that it has ended, which have come back from disk for that. Of a commit
+ *    for which that would be too many, it is said when a part has to be published (isPartDue).
  */
+
+import type { Batch } from "../batch/batch.ts";
+import { batchBytes } from "../batch/commit-bytes.ts";
 import type { Circuit } from "../dataflow/circuit.ts";
 import type { Dictionary } from "../state/dictionary.ts";
-import type { StepBound, StepQueue } from "./step-queue.ts";
+import type { Store } from "../state/store.ts";
+import type { QueuedGroup, StepBound, StepQueue } from "./step-queue.ts";
 import type { TimeSlice } from "./time-slice.ts";
 
 /** Turns of the event loop for which room in tables is waited for. */
@@ -20,6 +26,20 @@ const OWED_MS_FREE = 40;
 const OWED_MS_MAX = 100;
 /** A step whose new texts take so large a part of the memory limit is large. */
 const LARGE_PART = 32;
+/**
+ * Up to here the state may grow by a part of a commit: of what views make of its rows, and of what they bring back, most comes at its end. Beyond,
+ * a part's rows take so large a part of the limit at most.
+ */
+const PART_TO = 0.75;
+const PART_LEAST = 8;
+/** A row takes, in each store that it comes to, about so many bytes; its texts are counted. */
+const PLACE_BYTES = 64;
+/** Of what is left, the part that texts may take, since views make others of them; the part of the limit that they take in any case, and those of one chunk. */
+const PART_TEXTS = 4;
+const PART_TEXTS_LEAST = 32;
+const CHUNK_PART = 64;
+/** Of fewer rows it is not asked how large they are, nor where they come to. */
+export const MANY_ROWS = 64;
 /** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
 const LOOKED_FOR_MAX = 1024;
 
@@ -42,6 +62,8 @@ export class StepRoom implements StepBound {
   #wasLarge = false;
   /** Of texts, when the step at hand began. */
   #textBytes = 0;
+  /** Rows fed to the step at hand, each as often as there are stores that it may come to. */
+  #places = 0;
   /** Whether rows should go to disk before the step at hand goes on; null: they never do. */
   readonly isNeeded: (() => boolean) | null;
 
@@ -144,6 +166,68 @@ export class StepRoom implements StepBound {
   /** A step begins. */
   began(): void {
     this.#textBytes = this.#dictionary.bytes;
+    this.#places = 0;
+  }
+
+  /** It was fed so many rows, times the stores that they may come to. */
+  fed(places: number): void {
+    this.#places += places;
+  }
+
+  /** Of how many rows of a commit that is taken in parts there has to be room at once. */
+  get partRows(): number {
+    const { cooling, memory } = this.#circuit;
+    return cooling === null ? Number.POSITIVE_INFINITY : memory.bytes / PART_LEAST / PLACE_BYTES;
+  }
+
+  /** Rows of a table's batch that are fed at once: what they bring, and bring back, is to be no large part of the limit. */
+  rowsAtOnce(batch: Batch, { cold }: Store): number {
+    const { cooling, memory } = this.#circuit;
+    if (cooling === null || batch.length < MANY_ROWS) return batch.length;
+    const rowBytes = Math.max(batchBytes(batch) / batch.length, cold?.rowBytes ?? 0);
+    return Math.max(1, Math.floor(memory.bytes / CHUNK_PART / rowBytes));
+  }
+
+  /** Whether the groups are one large commit; or several in one, as a log has them that was compacted, or written with more memory. */
+  mayNeedParts(groups: readonly QueuedGroup[]): boolean {
+    const [first] = groups;
+    if (first === undefined || groups.length > 1 || first.rows < MANY_ROWS) return false;
+    return first.group.commits.length === 1 || this.fillsStep(first.rows);
+  }
+
+  /** Whether what the step at hand has made and ended takes the room of what it has yet to be fed, and gives it back when it is published. */
+  get isPartDue(): boolean {
+    const { cooling, memory } = this.#circuit;
+    if (cooling === null) return false;
+    const { bytes, used } = memory;
+    const texts = this.#dictionary.bytes - this.#textBytes;
+    const isDue =
+      texts > Math.max(bytes / PART_TEXTS_LEAST, (bytes * PART_TO - used) / PART_TEXTS) ||
+      this.#places * PLACE_BYTES > Math.max(bytes / PART_LEAST, bytes * PART_TO - used);
+    if (isDue) return cooling.mayMakeRoom;
+    return used >= bytes * PART_TO && this.fillsStep(this.#places) && cooling.isCrammed();
+  }
+
+  get #hasManyTexts(): boolean {
+    return this.#dictionary.bytes - this.#textBytes > this.#circuit.memory.bytes / LARGE_PART;
+  }
+
+  /**
+   * A part of a commit is published: what nobody reads any more is freed. Who has begun to read before is waited for, nobody begins anew. False: not
+   * until `waitsUntil` (performance.now()), so that some of it is held yet.
+   */
+  async freePart(waitsUntil: number): Promise<boolean> {
+    const { cooling } = this.#circuit;
+    for (;;) {
+      do {
+        this.#unswept = !this.#circuit.vacuum(this.horizon, this.#slice.ends);
+        if (this.#unswept) await this.#slice.pause();
+      } while (this.#unswept);
+      await this.cool();
+      if (cooling?.isCrammed(this.horizon) !== true) return true;
+      if (performance.now() >= waitsUntil) return false;
+      await this.#slice.pause();
+    }
   }
 
   /** The same between two pieces of the work of the step that follows `epoch`. */
@@ -153,10 +237,8 @@ export class StepRoom implements StepBound {
 
   /** The step is complete. It took so many rows, and so long. */
   stepped(rows: number, ms: number): void {
-    const { memory } = this.#circuit;
     this.#owedMs += ms;
-    this.#wasLarge =
-      this.fillsStep(rows) || this.#dictionary.bytes - this.#textBytes > memory.bytes / LARGE_PART;
+    this.#wasLarge = this.fillsStep(rows) || this.#hasManyTexts;
   }
 
   /** Rows go to disk, where that is due. */

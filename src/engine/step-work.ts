@@ -6,6 +6,9 @@
  * 2. When all is fed, the circuit works off the rest. Threads that can be a step ahead are handed the next one's rows while this one takes in what
  *    they have made: they would be idle meanwhile.
  *
+ * 3. Where what a large commit has made and ended takes the room of what is still to come, the step is ended there and another one goes on: the
+ *    commit is taken in parts, of which nobody is shown any but the last (moments.ts).
+ *
  * Whenever a slice is over, the event loop has a turn.
  */
 import type { Batch } from "../batch/batch.ts";
@@ -17,7 +20,7 @@ import { Feeder } from "./builds/feeder.ts";
 import type { EngineCatalog, TopicEntry } from "./catalog/catalog.ts";
 import { placedOf } from "./evolution/evolved.ts";
 import type { QueuedGroup, StepQueue } from "./step-queue.ts";
-import type { StepRoom } from "./step-room.ts";
+import { MANY_ROWS, type StepRoom } from "./step-room.ts";
 import type { TimeSlice } from "./time-slice.ts";
 
 /** Rows handed to other threads at once. */
@@ -50,8 +53,8 @@ export class StepWork {
     this.#circuit = context.circuit;
   }
 
-  /** Feeds the groups to the step that follows `epoch`; how many rows they have. */
-  async feed(groups: readonly QueuedGroup[], epoch: number): Promise<number> {
+  /** Feeds the groups; how many rows they have. `part`: ends the step at hand and begins another one; null: the groups are to be one step. */
+  async feed(groups: readonly QueuedGroup[], part: (() => Promise<void>) | null): Promise<number> {
     const circuit = this.#circuit;
     const { topics, parts } = circuit;
     let rows = 0;
@@ -77,7 +80,7 @@ export class StepWork {
           await this.#feedParts(topicBatch);
           if (!topics.takesStream(entry.id)) continue;
         }
-        await this.#feedBatch(entry, topicBatch, firstCommit, epoch);
+        await this.#feedBatch(entry, topicBatch, firstCommit, part);
       }
       firstCommit += group.commits.length;
     }
@@ -88,19 +91,21 @@ export class StepWork {
     entry: TopicEntry,
     topicBatch: TopicBatch,
     firstCommit: number,
-    epoch: number,
+    part: (() => Promise<void>) | null,
   ): Promise<void> {
     const { topics, memory } = this.#circuit;
+    const { room } = this.#context;
     const isStream = entry.topicKind === "stream";
     const feeder = this.#feeder(entry);
     const wanted = this.#context.wants(entry);
     const late = (column: number) => isStream && topics.interest(entry.id, column) === "late";
-    const { length } = topicBatch.batch;
+    const { batch } = topicBatch;
+    const { length } = batch;
+    const rowsMax = isStream ? length : room.rowsAtOnce(batch, topics.table(entry.id).store);
+    const stores = part === null || isStream ? 1 : this.#storesOf(entry.id, length);
     for (let from = 0; from < length; ) {
-      const to = Math.min(
-        length,
-        from + Math.min(feeder.pace.rows, Math.ceil(this.#context.room.stepRowsMax)),
-      );
+      if (part !== null && room.isPartDue) await part();
+      const to = Math.min(length, from + Math.min(rowsMax, feeder.pace.rows, Math.ceil(room.stepRowsMax)));
       const next = feeder.fill(topicBatch, from, to, firstCommit, wanted, late);
       this.decodedValues += (next - from) * feeder.filled;
       const began = performance.now();
@@ -108,6 +113,7 @@ export class StepWork {
       else topics.feedTable(entry.id, feeder.chunk, topicBatch.ops, from);
       feeder.pace.took(next - from, performance.now() - began);
       memory.came(next - from);
+      room.fed((next - from) * stores);
       while (!this.#run()) await this.#goneOn();
       for (let older = isStream ? 0 : topics.olderOf(entry.id); older > 0; older--) {
         topics.feedOlder(entry.id, older - 1, feeder.chunk, topicBatch.ops, from);
@@ -115,9 +121,39 @@ export class StepWork {
       }
       // With nothing left to do, run() does not look at the clock.
       if (this.#context.slice.isOver) await this.#context.slice.pause();
-      await this.#context.room.coolAmid(epoch);
+      await room.coolAmid(this.#circuit.epoch);
       from = next;
     }
+  }
+
+  /**
+   * Whether rows of these topics may be stepped in parts: nothing is made of them by other threads, or of streams, of which what comes in one step has
+   * the order of its commits.
+   */
+  mayPart(topicIds: Iterable<number>): boolean {
+    const { parts, topics } = this.#circuit;
+    if (parts.isAny) return false;
+    for (const id of topicIds) {
+      const entry = this.#context.catalog.byId(id);
+      if (entry?.kind === "topic" && entry.topicKind === "stream" && topics.takesStream(id)) return false;
+    }
+    return true;
+  }
+
+  /** Of how many stores each row of the table comes to about one, where so many come that it matters. */
+  #storesOf(tableId: number, rows: number): number {
+    let stores = 1;
+    if (rows < MANY_ROWS) return stores;
+    const { live } = this.#circuit.topics.table(tableId).store;
+    for (const { store, isEach } of this.#circuit.madeOf(tableId))
+      if (isEach || store.live * 2 > live) stores++;
+    return stores;
+  }
+
+  /** The step ends with what it has been fed. */
+  async finishPart(): Promise<void> {
+    this.#circuit.end();
+    while (!this.#run()) await this.#goneOn();
   }
 
   /** The step has all its rows: works it off. */

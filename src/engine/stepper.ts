@@ -20,9 +20,16 @@ import { StepRoom } from "./step-room.ts";
 import { StepWork, type WorkContext } from "./step-work.ts";
 import { SLICE_MS, TimeSlice } from "./time-slice.ts";
 
+/** For how long a commit that is taken in parts waits, altogether, for those who have begun to read before. */
+const READERS_MS = 5_000;
+
 export interface StepperHooks extends Pick<WorkContext, "wants" | "placed"> {
   /** A catalog batch is met; the circuit is at rest. What takes longer is waited for: it calls `pause` whenever that gives something. */
   readonly onCatalog: (batch: TopicBatch, pause: Pause) => Promise<void> | undefined;
+  /** Whether what is stepped is published as soon as the disk allows, also amid a commit. */
+  readonly mayPart: () => boolean;
+  /** A step is complete that is a part of commits up to `end`; the circuit's stores still hold its journals. */
+  readonly onPart: (epoch: number, position: number, end: number) => void;
   /** A step is complete; the circuit's stores still hold its journals. */
   readonly onStepped: (epoch: number, position: number, rows: number, ms: number) => void;
   /** Whether the log is durable up to the position; durable() is called when that has changed. */
@@ -111,6 +118,13 @@ export class Stepper {
   /** As StepRoom.fillsStep. */
   fillsStep(rows: number): boolean {
     return this.#room.fillsStep(rows);
+  }
+
+  /** Of how many rows of a commit to these topics there has to be room at once; Infinity: of all, for it cannot be taken in parts. */
+  partRows(topicIds: Iterable<number>): number {
+    return this.#hooks.mayPart() && this.#work.mayPart(topicIds)
+      ? this.#room.partRows
+      : Number.POSITIVE_INFINITY;
   }
 
   /** Null when few rows wait; else a promise for when that is so again. Appenders wait for it. */
@@ -260,14 +274,15 @@ export class Stepper {
     const started = performance.now();
     for (const { group, isCatalog } of groups) if (isCatalog) await this.#define(group);
     this.#work.forgetUnread();
-    const before = this.epoch;
-    const epoch = this.#nextEpoch();
     const last = (groups[groups.length - 1] as QueuedGroup).group;
     const timeUs = last.commits[last.commits.length - 1]?.timeUs ?? this.timeUs;
-    this.#circuit.begin(epoch, timeUs);
-    this.isStepping = true;
-    this.#room.began();
-    const rows = await this.#work.feed(groups, before);
+    this.#begin(timeUs);
+    let mayPart: boolean | null = null;
+    const part = async (): Promise<void> => {
+      mayPart ??= this.#work.mayPart(topicsOf(groups));
+      if (mayPart) mayPart = await this.#part(last.lastPosition, timeUs, started + READERS_MS);
+    };
+    const rows = await this.#work.feed(groups, this.#room.mayNeedParts(groups) ? part : null);
     await this.#work.finish();
     this.position = last.lastPosition;
     this.timeUs = timeUs;
@@ -275,7 +290,28 @@ export class Stepper {
     this.#room.stepped(rows, ms);
     this.#queue.stepped(groups);
     this.isStepping = false;
-    this.#hooks.onStepped(epoch, this.position, rows, ms);
+    this.#hooks.onStepped(this.epoch, this.position, rows, ms);
+  }
+
+  #begin(timeUs: number): void {
+    this.#circuit.begin(this.#nextEpoch(), timeUs);
+    this.isStepping = true;
+    this.#room.began();
+  }
+
+  /**
+   * Ends the step at hand amid commits up to `end`, waits until readers are behind it and its room is free, and begins another one. False: that is not
+   * to be tried again.
+   */
+  async #part(end: number, timeUs: number, waitsUntil: number): Promise<boolean> {
+    const published = this.#hooks.onPublished(this.epoch);
+    if (published === null) return false;
+    await this.#work.finishPart();
+    this.#hooks.onPart(this.epoch, this.position, end);
+    await published;
+    const isFree = await this.#room.freePart(waitsUntil);
+    this.#begin(timeUs);
+    return isFree;
   }
 
   /** Changes of the catalog, made before what follows. */
@@ -286,4 +322,8 @@ export class Stepper {
       if (work !== undefined) await work;
     }
   }
+}
+
+function* topicsOf(groups: readonly QueuedGroup[]): Generator<number> {
+  for (const { group } of groups) for (const { topicId } of group.batches) yield topicId;
 }

@@ -131,7 +131,7 @@ export class Subscriptions {
     // Nobody can go on from what was told before.
     this.#before = [...this.#before, ...this.#watches.values()].filter(isWatched);
     this.#watches.clear();
-    for (const open of this.#open) open.reset("the log goes on behind rows that were taken out of it");
+    for (const open of this.#open) open.reset("what lies between is no moment of the log");
   }
 
   /** A frame is ready after its step was published, or will never be. */

@@ -50,6 +50,8 @@ async function orderAfter(firstStepMs: number): Promise<string[]> {
       wants: () => () => false,
       placed: (_entry, batch) => batch,
       onCatalog: () => undefined,
+      mayPart: () => false,
+      onPart: () => {},
       onStepped: (epoch) => stepper.vacuum(epoch),
       isDurable: () => true,
       onPublished: () => null,

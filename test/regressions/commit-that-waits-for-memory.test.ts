@@ -93,6 +93,7 @@ test("a large commit waits for a step that takes long, and is told that nothing 
         return position;
       },
       swept: () => null,
+      partRows: () => Number.POSITIVE_INFINITY,
     },
     publisher: {
       published: { position: 0 },

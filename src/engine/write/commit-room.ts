@@ -1,7 +1,8 @@
 /**
  * Whether a commit finds room below the memory limit. Its own rows cannot go to disk before its step is published, nor can what views make of them in
- * that step. So what does not fit beside what has to stay is refused before it is in the log, where it could not be kept in part any more; in several
- * commits it may well fit.
+ * that step. Where all of them can go then, the commit is stepped in parts, each for itself (step-room.ts), and there has to be room for one. Of others
+ * what does not fit beside what has to stay is refused before it is in the log, where it could not be kept in part any more; in several commits it may
+ * well fit.
  *
  * 1. Asked is of commits that are no small part of the limit: what is smaller, and comes to more with others, is cut into steps (Committer). What a
  *    row takes is what those take that are there; a text counts once, however many rows have it. A row counts also where one behind it in the same
@@ -13,11 +14,11 @@
  *    none, one, if it has a row for each by its definition, and none otherwise. One that gets more is stopped at the limit, as ever.
  * 5. Refused for good (commit_too_large) is what would be refused again: clients send it no more, sinks send half of it.
  *
- * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted.
+ * Streams take no memory here, and nothing that is appended to them is refused; nor is what is deleted, though it may have to come back for that.
  */
 import { EvertError } from "../../base/errors.ts";
 import { physicalOf } from "../../batch/types.ts";
-import type { Circuit } from "../../dataflow/circuit.ts";
+import type { Circuit, MadeStore } from "../../dataflow/circuit.ts";
 import { OP_DELETE } from "../../log/log.ts";
 import type { Store } from "../../state/store.ts";
 import { hashBytes } from "../../state/text-loops.ts";
@@ -48,7 +49,7 @@ export interface CommitRoomContext {
   readonly circuit: Pick<Circuit, "memory" | "madeOf" | "bytesOfQueries" | "keptRows">;
   readonly catalog: EngineCatalog;
   readonly tables: { store(id: number): Store | null };
-  readonly stepper: Pick<Stepper, "position" | "swept">;
+  readonly stepper: Pick<Stepper, "position" | "swept" | "partRows">;
   readonly publisher: {
     readonly published: { readonly position: number };
     /** @throws EvertError timeout */
@@ -128,17 +129,18 @@ export class CommitRoom {
     const { circuit } = this.#context;
     const { memory } = circuit;
     const stores = new Set<Store>();
-    let needed = parts.reduce((sum, part) => sum + this.#needed(part, stores), 0);
+    const atOnce = this.#atOnce(parts);
+    let needed = parts.reduce((sum, part) => sum + this.#needed(part, stores, atOnce), 0);
     let free = 0;
     let later = 0;
     for (const store of stores) {
-      free += mayGo(store, store.cold?.maySpillSoon === true);
+      free += mayGo(store, goesSoon(store));
       later += mayGo(store, store.isCoolable);
     }
     // Whatever else is taken, what is free in the stores is theirs.
-    if (needed + this.#texts(parts, false) <= free + Math.max(0, memory.bytes - memory.used)) return;
+    if (needed + this.#texts(parts, false, atOnce) <= free + Math.max(0, memory.bytes - memory.used)) return;
     // To tell equal ones takes a look at each: only where it matters.
-    needed += this.#texts(parts, true);
+    needed += this.#texts(parts, true, atOnce);
     // Somebody may have left since it was counted.
     const used = memory.usedNow;
     const room = free + Math.max(0, memory.bytes - used);
@@ -154,6 +156,20 @@ export class CommitRoom {
           : this.#hint(parts, stores),
       },
     );
+  }
+
+  /** Of how many rows there has to be room at once: of all, where some are foreseen to stay in memory. */
+  #atOnce(parts: readonly Part[]): number {
+    const { circuit, stepper, tables } = this.#context;
+    for (const { topic } of parts) {
+      const store = tables.store(topic.id);
+      if (store === null) continue;
+      if (!goesSoon(store)) return Number.POSITIVE_INFINITY;
+      for (const made of circuit.madeOf(topic.id))
+        if ((made.isEach || made.store.live >= ROWS_KNOWN) && !goesSoon(made.store))
+          return Number.POSITIVE_INFINITY;
+    }
+    return stepper.partRows(parts.map(({ topic }) => topic.id));
   }
 
   /** What helps: where rows stay in memory, those of commits before make no room. */
@@ -188,29 +204,43 @@ export class CommitRoom {
     return part.op === "batch" || limit <= SMALL_LIMIT ? bytes + textsOf(part, null) : bytes;
   }
 
-  /** What their texts take; `once`: of equal ones the first alone. */
-  #texts(parts: readonly Part[], once: boolean): number {
+  /** What their texts take; `once`: of equal ones the first alone. `atOnce`: of so many rows, where others may have gone before. */
+  #texts(parts: readonly Part[], once: boolean, atOnce: number): number {
     let bytes = 0;
-    for (const part of parts)
-      if (this.#context.tables.store(part.topic.id) !== null) bytes += textsOf(part, once ? new Set() : null);
+    for (const part of parts) {
+      const store = this.#context.tables.store(part.topic.id);
+      if (store === null) continue;
+      const share = Math.min(1, atOnce / Math.max(1, upsertsOf(part)));
+      bytes += share * textsOf(part, once ? new Set() : null);
+    }
     return bytes;
   }
 
   /** Without its texts. */
-  #needed(part: Part, stores: Set<Store>): number {
+  #needed(part: Part, stores: Set<Store>, atOnce: number): number {
     const { tables, circuit } = this.#context;
     const store = tables.store(part.topic.id);
     if (store === null) return 0;
     const rows = upsertsOf(part);
     stores.add(store);
-    let bytes = rows * rowBytes(store);
-    for (const { store: made, isEach } of circuit.madeOf(part.topic.id)) {
-      stores.add(made);
-      const share = isEach ? 1 : store.live < ROWS_KNOWN ? 0 : Math.min(1, made.live / store.live);
-      bytes += rows * share * rowBytes(made);
+    const counted = (of: Store): number => Math.min(rows, atOnce) * rowBytes(of);
+    let bytes = counted(store);
+    for (const made of circuit.madeOf(part.topic.id)) {
+      stores.add(made.store);
+      bytes += shareOf(made, store) * counted(made.store);
     }
     return bytes;
   }
+}
+
+/** Rows of the made store for each one of the table's, as far as that is foreseen. */
+function shareOf({ store, isEach }: MadeStore, table: Store): number {
+  return isEach ? 1 : table.live < ROWS_KNOWN ? 0 : Math.min(1, store.live / table.live);
+}
+
+/** Whether its rows can go to disk between two parts of a commit. */
+function goesSoon({ cold }: Store): boolean {
+  return cold?.maySpillSoon === true;
 }
 
 function named(stores: readonly Store[]): string {

@@ -354,6 +354,9 @@ export class Committer {
       appendedTo === null || typeof requestDigest !== "string"
         ? options
         : { idempotencyKey, requestDigest: withPlace(requestDigest, appendedTo) };
+    const rows = rowsOf(parts);
+    // A group is stepped whole: what may have to be taken in parts is none of others'.
+    if (this.#openRows > 0 && this.#fillsStep(rows)) this.#log.seal();
     const draft = this.#log.begin(idempotencyKey === undefined ? undefined : named);
     let ridden: readonly Part[] | null = null;
     try {
@@ -379,12 +382,16 @@ export class Committer {
     const { position } = receipt;
     judgement?.staged(position);
     if (weight === "large") this.memory?.staged(position);
-    this.#openRows += rowsOf(parts);
-    // The rows of a step stay in memory, and a group is stepped whole.
-    if (this.#openRows > GROUP_ROWS_MIN && this.#stepper.fillsStep(this.#openRows)) this.#log.seal();
+    this.#openRows += rows;
+    // The rows of a step stay in memory.
+    if (this.#fillsStep(this.#openRows)) this.#log.seal();
     options.rider?.staged();
     this.lastWritten.note(position, parts, ridden);
     return appendedTo === null ? receipt : { ...receipt, appendedTo };
+  }
+
+  #fillsStep(rows: number): boolean {
+    return rows > GROUP_ROWS_MIN && this.#stepper.fillsStep(rows);
   }
 }
 

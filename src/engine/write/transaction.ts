@@ -229,7 +229,9 @@ class Attempt implements TransactionWork {
 
   /** Looks until all reads hold as of the newest step, or there is a conflict. `bring`: what is to be in memory then, too. */
   async hold(bring: () => Promise<void> | null = () => null): Promise<void> {
+    const { moments } = this.#core.publisher;
     for (let round = 0; round < ROUNDS_FREE; round++) {
+      if (!moments.isWhole) await moments.wait();
       await this.look();
       if (this.conflict !== null) return;
       const brought = bring();

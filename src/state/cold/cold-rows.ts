@@ -124,6 +124,11 @@ export class ColdRows {
     return beside + this.#runs.bytes;
   }
 
+  /** Of a row on disk, on average, with its texts; 0: there is none. */
+  get rowBytes(): number {
+    return this.#runs.rowBytes;
+  }
+
   /** On disk; of which rows that have come back since take their part, too. */
   get diskBytes(): number {
     return this.#links.diskBytes + this.#runs.diskBytes;

@@ -51,6 +51,13 @@ export class RunSet {
     return bytes;
   }
 
+  /** Of a row on disk, on average; 0: there is none. */
+  get rowBytes(): number {
+    let rows = 0;
+    for (const run of this.#all) rows += run.rows;
+    return rows === 0 ? 0 : this.diskBytes / rows;
+  }
+
   get diskBytes(): number {
     let bytes = 0;
     for (const run of this.#all) bytes += run.diskBytes;

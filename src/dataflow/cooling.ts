@@ -4,6 +4,9 @@
  * Memory that a store has taken stays its own: what goes out leaves free slots, which the rows that come take. So the stores' memory stops growing at
  * a share of the limit (WARM) and from then on slots are freed as they are needed. The rest is for what stays in memory of the rows that have gone, a
  * bit more than a byte each, for views and for queries. Whatever cannot go to disk is still bound by the limit itself (memory-limit.ts).
+ *
+ * Texts lie elsewhere, and rows with long ones are few. So where what is taken comes near the limit, and rows of a store have a good part of it in
+ * their texts, as many rows go as have what is too much, between two steps: the texts are free when no row has them any more.
  */
 import { EvertError, toEvertError } from "../base/errors.ts";
 import type { ColdRows } from "../state/cold/cold-rows.ts";
@@ -50,6 +53,14 @@ const STEP_ROWS_MIN = 256;
  */
 const STORE_BYTES_MIN = 1 << 20;
 const STORE_PART_MIN = 32;
+/** Of the limit, from where on rows go for their texts, and until where; and the least that a store's texts are. */
+const TEXTS_FROM = 0.7;
+const TEXTS_TO = 0.6;
+const TEXTS_PART_LEAST = 32;
+/** For how long what was found of a store's texts is good enough. */
+const TEXTS_MS = 20;
+/** Rows that go at once for their texts, at least. */
+const TEXT_ROWS_MIN = 16;
 /** Files open at once, of all tables, beyond which no more are made: the log and connections need theirs. */
 const FILES_MAX = 512;
 /** About, of a hash index. */
@@ -70,6 +81,15 @@ interface Spent {
   readonly capturedTo: number;
 }
 
+/** What a store's rows in memory have in texts. */
+interface Texts {
+  /** Of a row, on average. */
+  readonly rowBytes: number;
+  readonly bytes: number;
+  /** When it is to be looked at again (performance.now()). */
+  readonly until: number;
+}
+
 export class Cooling {
   readonly files: RunFiles;
   readonly #memory: MemoryLimit;
@@ -78,6 +98,7 @@ export class Cooling {
   readonly #warmBytes: number;
   readonly #fullBytes: number;
   readonly #spent = new WeakMap<Store, Spent>();
+  readonly #texts = new WeakMap<Store, Texts>();
   /** Told when rows have come back: room may have to be made for them, also if no step comes. */
   onBack: () => void = () => {};
   #failedUntil = Number.NEGATIVE_INFINITY;
@@ -141,7 +162,10 @@ export class Cooling {
 
   /** Whether rows of a store may go, now or when those go on that keep them for a moment. */
   get mayMakeRoom(): boolean {
-    return this.#large().some((store) => store.cold !== null && store.mayCoolSoon);
+    for (const store of this.#stores())
+      if (store.cold !== null && store.mayCoolSoon && (!store.cold.isEmpty || this.#isLarge(store)))
+        return true;
+    return false;
   }
 
   /** Rows that one step should take at most: they stay in memory until it is published, and those of the next, too. */
@@ -180,7 +204,9 @@ export class Cooling {
 
   #isLarge(store: Store): boolean {
     const least = Math.min(STORE_BYTES_MIN, this.#warmBytes / STORE_PART_MIN);
-    return store.highWater * store.layout.strideWords * 4 >= least;
+    if (store.highWater * store.layout.strideWords * 4 >= least) return true;
+    if (store.cold?.codec.hasTexts !== true || this.#warmBytes === 0) return false;
+    return this.#textsOf(store).bytes >= this.#memory.bytes / TEXTS_PART_LEAST;
   }
 
   /** Whether the store may have rows, born up to `youngest`, that can go. */
@@ -199,6 +225,73 @@ export class Cooling {
     const most = store.highWater / FREE_PART_MOST;
     const free = Math.min(FREE_MAX, Math.max(Math.min(taken, most), store.highWater / FREE_PART));
     return Math.max(free, Math.min(store.cold?.rowsAtOnce ?? 0, store.highWater / CROWD_PART_MOST));
+  }
+
+  /** About the bytes of texts that only rows of the store have, in memory. */
+  textBytes(store: Store): number {
+    return this.#textsOf(store).bytes;
+  }
+
+  #textsOf(store: Store): Texts {
+    const known = this.#texts.get(store);
+    const now = performance.now();
+    if (known !== undefined && now < known.until) return known;
+    const rowBytes = store.cold?.textBytes ?? 0;
+    const found = { rowBytes, bytes: rowBytes * (store.highWater - store.freeSlots), until: now + TEXTS_MS };
+    this.#texts.set(store, found);
+    return found;
+  }
+
+  /** Of the stores of which rows may go for their texts, the one that has most; null: there is none. */
+  #mostTexts(horizon: number): Store | null {
+    let most = this.#memory.bytes / TEXTS_PART_LEAST;
+    let found: Store | null = null;
+    for (const store of this.#stores()) {
+      const { cold } = store;
+      if (cold === null || !cold.maySpill || !cold.codec.hasTexts) continue;
+      const { bytes } = this.#textsOf(store);
+      if (bytes < most || !this.#mayHave(store, cold, store.sharedUntil(horizon))) continue;
+      most = bytes;
+      found = store;
+    }
+    return found;
+  }
+
+  /** Whether so much is taken that rows go for their texts. */
+  get areTextsNear(): boolean {
+    return this.#memory.used >= this.#memory.bytes * TEXTS_FROM;
+  }
+
+  /** Whether coolTexts() has something to do for who reads at `horizon` or later. */
+  areTextsDue(horizon: number): boolean {
+    if (this.#warmBytes === 0 || !this.areTextsNear) return false;
+    if (performance.now() < this.#failedUntil || this.files.count >= FILES_MAX) return false;
+    return this.#mostTexts(horizon) !== null;
+  }
+
+  /** Rows with long texts go; between two steps, no step is begun meanwhile. */
+  async coolTexts(horizon: number, pause: Pause): Promise<void> {
+    let over = this.#memory.used - this.#memory.bytes * TEXTS_TO;
+    try {
+      for (
+        let store = this.#mostTexts(horizon);
+        store !== null && over > 0;
+        store = this.#mostTexts(horizon)
+      ) {
+        const cold = store.cold as ColdRows;
+        const { rowBytes } = this.#textsOf(store);
+        const { brought, capturedTo } = cold;
+        const gone = await cold.spill(horizon, pause, Math.max(TEXT_ROWS_MIN, Math.ceil(over / rowBytes)));
+        if (gone === 0) this.#spent.set(store, { youngest: store.sharedUntil(horizon), brought, capturedTo });
+        over -= Math.max(0, gone) * rowBytes;
+        this.#texts.delete(store);
+        if (cold.runs > RUNS_MAX) await this.#merge(cold);
+        else void this.#merge(cold).catch((error: unknown) => this.#failed(error));
+        if (gone < 0) return;
+      }
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** Makes room in tables; no step is begun or goes on meanwhile. */
@@ -248,7 +341,8 @@ export class Cooling {
     if (cold === null || !cold.maySpillSoon || performance.now() < this.#failedUntil) return false;
     if (!this.#isWorthFile(store)) return false;
     // What the last step made can go with the next one.
-    return this.#memory.used <= this.#fullBytes && this.#mayHave(store, cold, store.horizonOf(horizon));
+    if (this.#memory.used - this.#textsOf(store).bytes > this.#fullBytes) return false;
+    return this.#mayHave(store, cold, store.horizonOf(horizon));
   }
 
   /** Makes what cold rows of the store lack to be found by all its indexes. @throws EvertError disk_full, io_error, log_damaged */

@@ -58,6 +58,11 @@ export class MemoryLimit {
     return this.used;
   }
 
+  /** What is taken is counted anew when it is asked for next. */
+  stale(): void {
+    this.#countAgainAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** So many rows have come to topics, or been made of them. They may fill a small limit before it is time to count. */
   came(rows: number): void {
     this.rows += rows;

@@ -7,6 +7,8 @@
  *   what it says, so nobody may have been told of it before. What is behind it could not be published before it, and waits with it.
  * - Other threads may begin with the next step before this one is over: its groups are taken then (`ahead`), and are the next step's.
  */
+import type { Batch } from "../batch/batch.ts";
+import { EncodedBatch } from "../batch/codec.ts";
 import type { Group, TopicBatch } from "../log/log.ts";
 import { CATALOG_TOPIC } from "./catalog/hidden-topics.ts";
 
@@ -20,13 +22,16 @@ const QUEUED_STEPS_LEFT = 4;
 export interface QueuedGroup {
   readonly group: Group;
   readonly rows: number;
+  /** About, of its texts. */
+  readonly bytes: number;
   readonly isCatalog: boolean;
 }
 
 /** What a step may take, for want of memory. */
 export interface StepBound {
-  /** Rows that one step should take at most. */
+  /** Rows that one step should take at most, and bytes of their texts. */
   readonly stepRowsMax: number;
+  readonly stepBytesMax: number;
   /** Whether so many are more. */
   fillsStep(rows: number): boolean;
 }
@@ -37,6 +42,8 @@ export class StepQueue {
   #ahead: QueuedGroup[] = [];
   /** Of groups that wait, and of those in the step at hand. */
   rows = 0;
+  /** Of their texts. */
+  #bytes = 0;
   /** Of the last commit there was. */
   position = 0;
   readonly #bound: StepBound;
@@ -54,21 +61,29 @@ export class StepQueue {
     this.#groups.push(queued);
     this.position = group.lastPosition;
     this.rows += queued.rows;
+    this.#bytes += queued.bytes;
   }
 
   /** Null when few rows wait; else a promise for when that is so again. */
   room(): Promise<void> | null {
+    return this.#areFew ? null : new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  get #areFew(): boolean {
     const { rows } = this;
-    if (rows < QUEUED_ROWS_MIN) return null;
-    if (rows < QUEUED_STEPS_MAX * ROWS_PER_STEP && !this.#bound.fillsStep(rows / QUEUED_STEPS_MAX))
-      return null;
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    if (this.#bytes >= QUEUED_STEPS_MAX * this.#bound.stepBytesMax) return false;
+    if (rows < QUEUED_ROWS_MIN) return true;
+    return rows < QUEUED_STEPS_MAX * ROWS_PER_STEP && !this.#bound.fillsStep(rows / QUEUED_STEPS_MAX);
   }
 
   /** These have been stepped. */
   stepped(groups: readonly QueuedGroup[]): void {
-    for (const queued of groups) this.rows -= queued.rows;
-    if (this.#waiters.length > 0 && this.rows < QUEUED_STEPS_LEFT * this.#rowsMax) this.admitAll();
+    for (const { rows, bytes } of groups) {
+      this.rows -= rows;
+      this.#bytes -= bytes;
+    }
+    if (this.#waiters.length === 0 || this.rows >= QUEUED_STEPS_LEFT * this.#rowsMax) return;
+    if (this.#bytes < QUEUED_STEPS_LEFT * this.#bound.stepBytesMax) this.admitAll();
   }
 
   /** Who waits for room goes on, as if there were some. */
@@ -108,10 +123,14 @@ export class StepQueue {
     if (this.#ahead.length > 0) return this.#ahead.splice(0);
     if (this.isHeld) return [];
     const rowsMax = this.#rowsMax;
+    const bytesMax = this.#bound.stepBytesMax;
     let rows = 0;
+    let bytes = 0;
     let n = 0;
     for (const queued of this.#groups) {
       if (n > 0 && (queued.isCatalog || rows >= rowsMax || this.#bound.fillsStep(queued.rows))) break;
+      bytes += queued.bytes;
+      if (n > 0 && bytes > bytesMax) break;
       n++;
       rows += queued.rows;
       if (queued.isCatalog) break;
@@ -140,11 +159,22 @@ export class StepQueue {
 function queuedOf(group: Group): QueuedGroup {
   const { batches } = group;
   let rows = 0;
+  let bytes = 0;
   let isCatalog = false;
   for (let i = 0; i < batches.length; i++) {
     const { topicId, batch } = batches[i] as TopicBatch;
     rows += batch.length;
+    bytes += textBytes(batch);
     if (topicId === CATALOG_TOPIC) isCatalog = true;
   }
-  return { group, rows, isCatalog };
+  return { group, rows, bytes, isCatalog };
+}
+
+/** About: columns that are not made yet are not made for it. */
+function textBytes(batch: Batch): number {
+  if (batch instanceof EncodedBatch) return batch.to - batch.from;
+  let bytes = 0;
+  for (const column of batch.columns)
+    if (column.kind === "utf8") bytes += (column.offsets[batch.length] ?? 0) - (column.offsets[0] ?? 0);
+  return bytes;
 }

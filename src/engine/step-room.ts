@@ -5,7 +5,8 @@
  *    whose rows these were; then there is a slice before each, and all at once where that does not do: a step's successors free its rows together,
  *    and what is dead never piles up. Before and after a step that is large beside the memory limit nothing is left: who wrote the log that is
  *    replayed, or followed, waited for that, too (write/commit-room.ts).
- * 2. Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work.
+ * 2. Near the memory limit rows go to disk (dataflow/cooling.ts), then too, and between two pieces of a large step's work; for their texts then alone,
+ *    for amid a step no text is freed.
  * 3. Rows that a step has made stay until it is published, and so do those that it has ended, which have come back from disk for that. Of a commit
  *    for which that would be too many, it is said when a part has to be published (isPartDue).
  */
@@ -38,6 +39,10 @@ const PLACE_BYTES = 64;
 const PART_TEXTS = 4;
 const PART_TEXTS_LEAST = 32;
 const CHUNK_PART = 64;
+/** Texts that take no such part of the limit are none of what is to go. */
+const TEXTS_NEAR_PART = 8;
+/** A step's texts are to take no larger part of the memory limit, where they come in several commits. */
+const STEP_BYTES_PART = 16;
 /** Of fewer rows it is not asked how large they are, nor where they come to. */
 export const MANY_ROWS = 64;
 /** Texts that wait to be freed, beyond which nobody waits for the next step to do it. */
@@ -62,6 +67,8 @@ export class StepRoom implements StepBound {
   #wasLarge = false;
   /** Of texts, when the step at hand began. */
   #textBytes = 0;
+  /** Of texts, when all was counted last because of them. */
+  #countedTexts = 0;
   /** Rows fed to the step at hand, each as often as there are stores that it may come to. */
   #places = 0;
   /** Whether rows should go to disk before the step at hand goes on; null: they never do. */
@@ -79,6 +86,11 @@ export class StepRoom implements StepBound {
 
   get stepRowsMax(): number {
     return this.#circuit.cooling?.stepRowsMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  get stepBytesMax(): number {
+    const { cooling, memory } = this.#circuit;
+    return cooling === null ? Number.POSITIVE_INFINITY : memory.bytes / STEP_BYTES_PART;
   }
 
   /** Each commit asks, so stores are asked only where it may be. */
@@ -101,9 +113,15 @@ export class StepRoom implements StepBound {
     this.#wake();
   }
 
-  /** Texts came in that no row may have, since somebody looked for them: where they are many, they are freed. */
+  /** Texts came in that no row may have, since somebody looked for them: where they are many, or long, they are freed. */
   lookedFor(): void {
-    if (this.#dictionary.uncollected > LOOKED_FOR_MAX) this.sweep();
+    const { uncollected } = this.#dictionary;
+    if (uncollected > LOOKED_FOR_MAX || (uncollected > 0 && this.#haveTextsChanged)) this.sweep();
+  }
+
+  /** Whether texts take more, or less, than when all was counted because of them. */
+  get #haveTextsChanged(): boolean {
+    return Math.abs(this.#dictionary.bytes - this.#countedTexts) > this.#circuit.memory.bytes / CHUNK_PART;
   }
 
   /** Null when all that is dead is free; else a promise for when that is so, which steps that wait do not delay. */
@@ -124,9 +142,18 @@ export class StepRoom implements StepBound {
 
   // ---- between two steps ------------------------------------------------------------------------------------------
 
-  /** Whether the next step has to find the room of what is dead: it, or the one before, is large beside the memory limit. */
+  /** Whether the next step has to find the room of what is dead: it, or the one before, is large beside the memory limit, or texts are. */
   isShortFor(queue: StepQueue): boolean {
-    return queue.hasNext && (this.#wasLarge || this.fillsStep(queue.nextRows));
+    return queue.hasNext && (this.#wasLarge || this.fillsStep(queue.nextRows) || this.#areTextsNear);
+  }
+
+  /** Whether all state is near the limit, and texts have a good part of it. */
+  get #areTextsNear(): boolean {
+    const { cooling, memory } = this.#circuit;
+    if (cooling === null || this.#dictionary.bytes * TEXTS_NEAR_PART < memory.bytes) return false;
+    // Few rows may have brought many: what was counted by rows would be believed for long.
+    if (this.#haveTextsChanged) this.#recount();
+    return cooling.areTextsNear;
   }
 
   /** Frees what is dead, as far as the next step is to wait for that. */
@@ -151,6 +178,7 @@ export class StepRoom implements StepBound {
   async makeWanted(): Promise<boolean> {
     if (!this.#warmed) return false;
     this.#warmed = false;
+    await this.#coolTexts();
     await this.cool();
     return true;
   }
@@ -158,6 +186,7 @@ export class StepRoom implements StepBound {
   /** A step comes, behind the last complete one, `epoch`: rows go to disk where that is due. */
   async coolBefore(epoch: number): Promise<void> {
     this.#warmed = false;
+    await this.#coolTexts();
     await this.#coolAndWait(epoch, true);
   }
 
@@ -219,10 +248,8 @@ export class StepRoom implements StepBound {
   async freePart(waitsUntil: number): Promise<boolean> {
     const { cooling } = this.#circuit;
     for (;;) {
-      do {
-        this.#unswept = !this.#circuit.vacuum(this.horizon, this.#slice.ends);
-        if (this.#unswept) await this.#slice.pause();
-      } while (this.#unswept);
+      await this.#freeAll();
+      await this.#coolTexts();
       await this.cool();
       if (cooling?.isCrammed(this.horizon) !== true) return true;
       if (performance.now() >= waitsUntil) return false;
@@ -239,6 +266,29 @@ export class StepRoom implements StepBound {
   stepped(rows: number, ms: number): void {
     this.#owedMs += ms;
     this.#wasLarge = this.fillsStep(rows) || this.#hasManyTexts;
+  }
+
+  /** Between two steps: what is dead is freed, and texts that no row has. */
+  async #freeAll(): Promise<void> {
+    do {
+      this.#unswept = !this.#circuit.vacuum(this.horizon, this.#slice.ends);
+      if (this.#unswept) await this.#slice.pause();
+    } while (this.#unswept);
+  }
+
+  /** Between two steps: rows go to disk for their texts, where that is due. */
+  async #coolTexts(): Promise<void> {
+    const { cooling } = this.#circuit;
+    if (cooling === null) return;
+    if (!this.#areTextsNear || !cooling.areTextsDue(this.horizon)) return;
+    await cooling.coolTexts(this.horizon, () => (this.#slice.isOver ? this.#slice.pause() : undefined));
+    await this.#freeAll();
+    this.#recount();
+  }
+
+  #recount(): void {
+    this.#circuit.memory.stale();
+    this.#countedTexts = this.#dictionary.bytes;
   }
 
   /** Rows go to disk, where that is due. */

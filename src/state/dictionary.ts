@@ -225,6 +225,13 @@ export class Dictionary {
     return this.#table.E[id * ENTRY_WORDS + LENGTH] as number;
   }
 
+  /** Bytes of the value, as the part of each of those who hold it. */
+  share(id: number): number {
+    const { E } = this.#table;
+    const at = id * ENTRY_WORDS;
+    return (E[at + LENGTH] as number) / Math.max(1, E[at + REFS] as number);
+  }
+
   /** Of the bytes: the same whatever the id. */
   hashOf(id: number): number {
     return this.#table.E[id * ENTRY_WORDS + HASH] as number;

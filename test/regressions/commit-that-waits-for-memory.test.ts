@@ -67,6 +67,7 @@ test("what fits into free slots is taken where all that the limit allows is take
       keptRows: (bytesMin: number) => circuit.keptRows(bytesMin),
       madeOf: (id: number) => circuit.madeOf(id),
       bytesOfQueries: 0,
+      cooling: null,
       memory: Object.create(circuit.memory, { used, usedNow: used, bytes: { value: LIMIT } }),
     },
   });

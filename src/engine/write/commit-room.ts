@@ -46,7 +46,7 @@ const FEW_ROWS = 2_048;
 const ROOMY = 4;
 
 export interface CommitRoomContext {
-  readonly circuit: Pick<Circuit, "memory" | "madeOf" | "bytesOfQueries" | "keptRows">;
+  readonly circuit: Pick<Circuit, "memory" | "madeOf" | "bytesOfQueries" | "keptRows" | "cooling">;
   readonly catalog: EngineCatalog;
   readonly tables: { store(id: number): Store | null };
   readonly stepper: Pick<Stepper, "position" | "swept" | "partRows">;
@@ -134,8 +134,9 @@ export class CommitRoom {
     let free = 0;
     let later = 0;
     for (const store of stores) {
-      free += mayGo(store, goesSoon(store));
-      later += mayGo(store, store.isCoolable);
+      const texts = circuit.cooling?.textBytes(store) ?? 0;
+      free += mayGo(store, goesSoon(store)) + (goesSoon(store) ? texts : 0);
+      later += mayGo(store, store.isCoolable) + (store.isCoolable ? texts : 0);
     }
     // Whatever else is taken, what is free in the stores is theirs.
     if (needed + this.#texts(parts, false, atOnce) <= free + Math.max(0, memory.bytes - memory.used)) return;

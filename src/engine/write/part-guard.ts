@@ -41,6 +41,8 @@ function refuseGrowth(context: PartGuardContext, part: Part): void {
   const store = tables.store(part.topic.id);
   if (store === null || !memory.isNear) return;
   if (upsertsOf(part) <= store.freeSlots || cooling?.makesRoom(store, stepper.horizon) === true) return;
+  // It may have become less since it was counted.
+  if (memory.usedNow <= memory.nearBytes) return;
   // Who held the rows may have gone since the last step: a view that stopped, say. Where every commit is refused, no step comes that would make room.
   stepper.makeRoom();
   const { detail, drop } = memoryCauses(context);

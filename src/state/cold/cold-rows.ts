@@ -18,6 +18,7 @@
  * readers that follow what moves (cold-scan.ts) and say so.
  */
 import { assert } from "../../base/assert.ts";
+import { LIVE } from "../rows.ts";
 import { BlockReads, type Wanted } from "./block-reads.ts";
 import { Captures, type ColdCapture } from "./captures.ts";
 import { ColdScan } from "./cold-scan.ts";
@@ -42,6 +43,8 @@ const SPILL_PART = 16;
 const SPILL_MIN = LEAST_ROWS;
 /** Rows that go out, or come back, between two looks at the clock. */
 const PIECE_ROWS = 2_048;
+/** Rows that are looked at for how long texts are. */
+const TEXT_SAMPLES = 64;
 /** Blocks read at once where all of them are wanted. */
 const BLOCKS_AT_ONCE = 32;
 
@@ -122,6 +125,23 @@ export class ColdRows {
   get bytes(): number {
     const beside = this.#hand.bytes + this.#links.bytes + this.#reads.bytes + (this.#whole?.bytes ?? 0);
     return beside + this.#runs.bytes;
+  }
+
+  /** About, of the texts of a row in memory, on average: some rows are looked at. */
+  get textBytes(): number {
+    const { codec, host } = this;
+    if (!codec.hasTexts) return 0;
+    const { birthWord, deathWord, strideWords } = host.layout;
+    const step = Math.max(1, Math.floor(host.highWater / TEXT_SAMPLES));
+    let rows = 0;
+    let bytes = 0;
+    for (let slot = step >> 1; slot < host.highWater; slot += step) {
+      const base = slot * strideWords;
+      if (host.I[base + birthWord] === LIVE || host.I[base + deathWord] !== LIVE) continue;
+      rows++;
+      bytes += codec.textBytes(host, slot);
+    }
+    return rows === 0 ? 0 : bytes / rows;
   }
 
   /** Of a row on disk, on average, with its texts; 0: there is none. */
@@ -359,15 +379,15 @@ export class ColdRows {
 
   /**
    * Moves up to SPILL_ROWS rows out, of those that all readers at `horizon` or later see alike; how many have gone. While it works no step is begun
-   * or ended, nor goes on. -1: there were some, and somebody has come to need them meanwhile. @throws EvertError disk_full, io_error: all rows are
-   * where they were.
+   * or ended, nor goes on. -1: there were some, and somebody has come to need them meanwhile. `wanted`: no more are to go. @throws EvertError
+   * disk_full, io_error: all rows are where they were.
    */
-  spill(horizon: number, pause: Pause): Promise<number> {
-    return this.maySpill ? this.#working(this.#spill(horizon, pause)) : Promise.resolve(0);
+  spill(horizon: number, pause: Pause, wanted: number = Number.POSITIVE_INFINITY): Promise<number> {
+    return this.maySpill ? this.#working(this.#spill(horizon, pause, wanted)) : Promise.resolve(0);
   }
 
-  async #spill(horizon: number, pause: Pause): Promise<number> {
-    const most = Math.min(SPILL_ROWS, Math.max(SPILL_MIN, this.host.highWater / SPILL_PART));
+  async #spill(horizon: number, pause: Pause, wanted: number): Promise<number> {
+    const most = Math.min(wanted, SPILL_ROWS, Math.max(SPILL_MIN, this.host.highWater / SPILL_PART));
     const slots = await this.#hand.choose(horizon, most, pause);
     if (slots.length === 0) return 0;
     if (!this.maySpill) return -1;

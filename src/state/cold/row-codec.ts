@@ -63,6 +63,19 @@ export class RowCodec {
     return this.#fixedWords + ((bytes + 3) >>> 2);
   }
 
+  /** Whether rows have texts. */
+  get hasTexts(): boolean {
+    return this.#ids.length > 0;
+  }
+
+  /** Bytes of the texts of the row in the slot: of one that others have, too, its part. */
+  textBytes({ I }: Pick<RowMemory, "I">, slot: number): number {
+    const base = slot * this.#layout.strideWords;
+    let bytes = 0;
+    for (const word of this.#ids) bytes += this.#dictionary.share(I[base + word] as number);
+    return bytes;
+  }
+
   /** REQUIRES room for words(). */
   encode({ I, F }: RowMemory, slot: number, out: RowBytes, at: number): void {
     const base = slot * this.#layout.strideWords;

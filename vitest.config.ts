@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LongFilesFirst } from "./test/support/long-files-first.ts";
 
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 22) {
@@ -37,6 +38,7 @@ export default defineConfig({
     // What is waited for comes late on a busy machine; how long it takes is not what a test says.
     expect: { poll: { timeout: 60_000 } },
     setupFiles: [fileURLToPath(new URL("test/support/setup.ts", import.meta.url))],
+    sequence: { sequencer: LongFilesFirst },
     projects: [
       {
         extends: true,

@@ -179,16 +179,26 @@ export class RunTime {
 
   readonly #whenStill = (): void => process.nextTick(this.#runNext);
 
-  readonly #onPump = (): void => {
-    if (this.#over) return;
-    this.turns++;
-    this.#nowMs += TURN_MS;
+  /** In most turns none is. */
+  #isDue(): boolean {
+    for (const { at } of this.#timers.values()) if (at <= this.#nowMs) return true;
+    return false;
+  }
+
+  #fire(): void {
     for (const timer of [...this.#timers.values()].sort((a, b) => a.at - b.at || a.id - b.id)) {
       if (timer.at > this.#nowMs || !this.#timers.has(timer.id)) continue;
       if (timer.everyMs === null) this.#timers.delete(timer.id);
       else timer.at += Math.max(1, timer.everyMs);
       timer.run();
     }
+  }
+
+  readonly #onPump = (): void => {
+    if (this.#over) return;
+    this.turns++;
+    this.#nowMs += TURN_MS;
+    if (this.#isDue()) this.#fire();
     this.#onTurn(this.turns);
     this.#queue.push(this.#onPump);
   };

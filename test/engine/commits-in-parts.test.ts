@@ -238,6 +238,21 @@ describe("where each row is a part", () => {
     await db.transact([operation(9, 10, 3)], { expect: [{ topic: "t", key: 9, version: before }] });
   });
 
+  it("nothing of it is shown where it does not become durable, and what was before is", async () => {
+    const disk = new SimulatedDisk();
+    await open(disk, 64 << 20);
+    await sql(db, `${TABLES}; CREATE MATERIALIZED VIEW totals AS SELECT count(*) AS n, sum(a) AS a FROM t`);
+    await db.transact([operation(0, 100, 1)]);
+    await db.settled();
+    partsEnd = eachRowAPart();
+    for (const operation of ["write", "datasync"] as const)
+      disk.fail({ operation, code: "EIO", times: Number.POSITIVE_INFINITY });
+    await expect(db.transact([operation(0, 100, 2)])).rejects.toMatchObject({ code: "io_error" });
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect((await sql(db, "SELECT count(*), sum(a) FROM t")).rowsText()).toEqual([["100", "100"]]);
+    expect((await sql(db, "SELECT n, a FROM totals")).rowsText()).toEqual([["100", "100"]]);
+  });
+
   it("rows of streams that views are made of go in one step, in the order of their commit", async () => {
     await open(undefined, 64 << 20);
     await sql(

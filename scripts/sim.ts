@@ -5,11 +5,13 @@
  *   npm run sim -- --seeds 100000 --from 5000 --jobs 4
  *   npm run sim -- --seed 4711 --trace       one, and what happened turn by turn
  *   npm run sim -- --copies --seeds 2000     of a leader and those that follow it (test/sim/simulation/copies.ts)
+ *   npm run sim -- --parts --seeds 2000      each row of a commit is a step of its own, of which only the last is shown
  *   npm run sim -- --afterwards --seeds 2000 each log is damaged and repaired, or restored, and lived on (test/sim/simulation/afterwards.ts)
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { eachRowAPart } from "../test/engine/support/parts.ts";
 import { simulateCopies } from "../test/sim/simulation/copies.ts";
 import { type Outcome, simulate } from "../test/sim/simulation/simulate.ts";
 
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     copies: { type: "boolean", default: false },
     afterwards: { type: "boolean", default: false },
+    parts: { type: "boolean", default: false },
   },
 });
 
@@ -31,7 +34,13 @@ const LINES_SHOWN = 30;
 const SEEDS_SAID = 1000;
 
 const { afterwards } = values;
-const of = values.copies ? " --copies" : afterwards ? " --afterwards" : "";
+const flags = [
+  ...(values.copies ? ["--copies"] : []),
+  ...(afterwards ? ["--afterwards"] : []),
+  ...(values.parts ? ["--parts"] : []),
+];
+const of = flags.map((flag) => ` ${flag}`).join("");
+if (values.parts) eachRowAPart();
 
 async function one(seed: number, isTraced: boolean): Promise<Outcome> {
   const outcome = await (values.copies ? simulateCopies(seed) : simulate(seed, { afterwards }));
@@ -66,8 +75,7 @@ function inProcesses(from: number, count: number, jobs: number): Promise<unknown
   const share = Math.ceil(count / jobs);
   const children = Array.from({ length: jobs }, (_, i) => {
     const args = [
-      ...(values.copies ? ["--copies"] : []),
-      ...(afterwards ? ["--afterwards"] : []),
+      ...flags,
       "--seeds",
       String(Math.min(share, count - i * share)),
       "--from",

@@ -135,6 +135,11 @@ export async function replayLastMonth(db: Db, { rows, signal }: FeedOptions): Pr
   }
 }
 
+/** What is held back and replayed, in words: with `rows` these end long before June. */
+export function replayedPart(rows: number | undefined): string {
+  return rows === undefined ? "the last month" : "the last sixth of them";
+}
+
 /** How many rows of the block are history: those before June, or of the part that was asked for, all but the last sixth. */
 function historyIn(block: ColumnBlock, rows: number | undefined): number {
   if (rows === undefined) return firstRowOfJune(block);

@@ -9,7 +9,7 @@ import { SingleBar } from "cli-progress";
 import { type Db, EvertError, open } from "../../src/index.ts";
 import { createHttpServer } from "../../src/servers/http/server.ts";
 import * as app from "./app.ts";
-import { loadHistory, replayLastMonth } from "./feed.ts";
+import { loadHistory, replayedPart, replayLastMonth } from "./feed.ts";
 import { buildPage } from "./page/build.ts";
 
 const usage = "npm start -- [--data DIR] [--host ADDRESS] [--port NUMBER] [--rows NUMBER]";
@@ -84,7 +84,7 @@ async function feed(db: Db): Promise<void> {
   if (stopping.signal.aborted) return;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(
-    `history is in: ${loaded.toLocaleString("en")} departures, ${seconds} s after the start; the last month is being replayed`,
+    `history is in: ${loaded.toLocaleString("en")} departures, ${seconds} s after the start; ${replayedPart(rows)} is being replayed`,
   );
   await replayLastMonth(db, { rows, signal: stopping.signal });
 }

@@ -1,6 +1,7 @@
 /** evert tail TOPIC */
 import type { Command } from "commander";
 import { EvertError } from "../base/errors.ts";
+import { isTimeText } from "../engine/read-time.ts";
 import { UsageError } from "./exit.ts";
 import { outputClosed, whenOutputCloses, write } from "./output.ts";
 import { Remote, type RemoteOptions, withRemote } from "./remote.ts";
@@ -37,7 +38,8 @@ function startOf(from: string): string {
   const ago = /^([0-9]{1,9})(s|m|h|d)$/.exec(from);
   if (ago !== null)
     return new Date(Math.max(0, Date.now() - Number(ago[1]) * MS[ago[2] as keyof typeof MS])).toISOString();
-  if (/^(earliest|latest|[0-9]{1,15}|[0-9]{4,6}-[0-9:.TZ +-]+)$/i.test(from)) return from;
+  // A day that no calendar has is as wrong as a word: the server's own reading says which are times.
+  if (/^(earliest|latest|[0-9]{1,15})$/.test(from) || isTimeText(from)) return from;
   throw new UsageError(
     `--from must be earliest, latest, an offset, a time (2026-11-21T09:00Z) or how long ago (90s, 15m, 2h, 1d): ${from}`,
   );

@@ -16,20 +16,23 @@
  */
 import { compareBytes, encodeUtf8 } from "../base/bytes.ts";
 import { type Disk, type DiskFile, joinPath, readFully, writeFully } from "../base/disk.ts";
-import { EvertError } from "../base/errors.ts";
+import { EvertError, toEvertError } from "../base/errors.ts";
 import { type Slices, systemSlices } from "../base/slices.ts";
 import { readWhole, replaceWhole } from "../base/small-file.ts";
 import { HEADER_BYTES, readHeader } from "./frame.ts";
-import { LOG_DIRECTORY, lockDirectory } from "./lock.ts";
+import { LOCK_FILE, LOG_DIRECTORY, lockDirectory, OWNER_FILE } from "./lock.ts";
 import type { LogFile, LogFiles, Pause } from "./log.ts";
 import { turnsOfItsOwn } from "./pause.ts";
 import { Scanner } from "./scanner.ts";
 import { readTail, TAIL_BYTES } from "./sealed/format.ts";
 import { openIfSound } from "./sealed/verify.ts";
-import { parseSegmentName, type SegmentFileName } from "./segment.ts";
+import { isSystems, parseSegmentName, type SegmentFileName } from "./segment.ts";
 
 export const BACKUP_FILE = "backup.json";
 const NEW_BACKUP_FILE = "backup.json.new";
+/** What a backup that was broken off before it had a list may leave; SQLite, which holds the lock, has its journal beside it. */
+const OWN_NAMES = new Set([LOG_DIRECTORY, LOCK_FILE, `${LOCK_FILE}-journal`, OWNER_FILE, NEW_BACKUP_FILE]);
+const PLACES = "Back up into a new or an empty directory, or into an earlier backup of the same log.";
 const FORMAT = 1;
 /** A file that is being copied. */
 const COPYING_NAME = "copying";
@@ -73,6 +76,9 @@ export interface BackupManifest extends LogFiles {
 /** @throws EvertError what the source throws; log_damaged: what came is not as it was written; the copy before stays as it was. */
 export async function backupLog(options: BackupOptions): Promise<BackupReport> {
   const { disk, directory } = options;
+  // Before anything is put there: what is refused stays as it was.
+  const names = await namesIn(disk, directory);
+  if (!names.includes(LOG_DIRECTORY)) refuseForeign(directory, names);
   await disk.makeDirectory(joinPath(directory, LOG_DIRECTORY));
   const lock = await lockDirectory(disk, directory);
   try {
@@ -80,6 +86,27 @@ export async function backupLog(options: BackupOptions): Promise<BackupReport> {
   } finally {
     await lock.release();
   }
+}
+
+/** Of a directory that is not there: none. */
+async function namesIn(disk: Disk, directory: string): Promise<string[]> {
+  try {
+    return await disk.list(directory);
+  } catch (error) {
+    if (toEvertError(error).code === "not_found") return [];
+    throw error;
+  }
+}
+
+/** A backup among another program's files: who clears the one away takes the other, too. @throws EvertError invalid_request */
+function refuseForeign(directory: string, names: readonly string[]): void {
+  if (names.includes(BACKUP_FILE)) return;
+  const foreign = names.find((name) => !OWN_NAMES.has(name) && !isSystems(name));
+  if (foreign === undefined) return;
+  throw new EvertError("invalid_request", `${directory} holds other files and is no backup`, {
+    detail: `One of them is ${JSON.stringify(foreign)}.`,
+    hint: PLACES,
+  });
 }
 
 class Backup {
@@ -123,9 +150,10 @@ class Backup {
     if (before === null) {
       if ((await this.#disk.list(this.#logDirectory)).length > 0) {
         throw new EvertError("invalid_request", `${this.#directory} holds a log and is no backup`, {
-          hint: "Back up into an empty directory, or into an earlier backup of the same log.",
+          hint: PLACES,
         });
       }
+      refuseForeign(this.#directory, await this.#disk.list(this.#directory));
       // From now on it is one: what a crash leaves here may be written over.
       await this.#writeManifest({ ...wanted, position: 0, files: [] });
     }

@@ -10,8 +10,8 @@ import { EvertError, toEvertError } from "../base/errors.ts";
 /** Where the segments lie, inside the data directory. */
 export const LOG_DIRECTORY = "log";
 
-const LOCK_FILE = "lock";
-const OWNER_FILE = "lock.owner";
+export const LOCK_FILE = "lock";
+export const OWNER_FILE = "lock.owner";
 const NOTE_BYTES_MAX = 512;
 const notWritable = new Set<string | undefined>(["EROFS", "EACCES", "EPERM"]);
 

@@ -32,6 +32,23 @@ const numbers = (text: string): number[] =>
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line).value.n);
 
+test.each(["2026-13-01", "2026-02-30T00:00Z", "EARLIEST", "soon"])(
+  "tail does not begin at %s",
+  async (from) => {
+    expect(await run(["tail", "s", "--from", from])).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining(
+        `--from must be earliest, latest, an offset, a time (2026-11-21T09:00Z) or how long ago (90s, 15m, 2h, 1d): ${from}`,
+      ),
+    });
+  },
+);
+
+test("tail begins at a time", async () => {
+  expect(numbers((await run(["tail", "s", "--from", "2023-12-31 09:00Z"])).stdout)).toEqual([0, 1, 2, 3, 4]);
+});
+
 describe("tail --consumer", () => {
   test("says that a known one goes on, where it is said to begin", async () => {
     expect(numbers((await run(["tail", "s", "--consumer", "c", "--from", "3"])).stdout)).toEqual([3, 4]);

@@ -94,6 +94,33 @@ describe("a backup", () => {
     expect(disk.files().filter((path) => path.includes("restoring"))).toEqual([]);
   });
 
+  it("is not put among the files of others, and leaves them as they are", async () => {
+    const disk = new SimulatedDisk();
+    const db = await opened(disk);
+    await sql(db, TABLES);
+    const put = async (path: string) => (await disk.open(path, "write")).close();
+    await disk.makeDirectory("/backup");
+    await put("/backup/letters.txt");
+    const refusal = {
+      code: "invalid_request",
+      detail: 'One of them is "letters.txt".',
+      hint: expect.stringContaining("an empty directory"),
+    };
+    await expect(backup(db, disk)).rejects.toMatchObject(refusal);
+    expect(await disk.list("/backup")).toEqual(["letters.txt"]);
+    // Nor is an empty directory that is called as ours is a backup.
+    await disk.makeDirectory("/backup/log");
+    await expect(backup(db, disk)).rejects.toMatchObject(refusal);
+    await disk.unlink("/backup/letters.txt");
+    await put("/backup/.hidden");
+    await backup(db, disk);
+    // What is a backup goes on as one, whatever has come to lie beside it.
+    await put("/backup/letters.txt");
+    await sql(db, "INSERT INTO t VALUES (1, 'a')");
+    const { position } = await backup(db, disk);
+    expect(String(position)).toBe(db.position);
+  });
+
   it("is brought up to date by what is new, also where segments have been sealed meanwhile", async () => {
     const disk = new SimulatedDisk();
     const db = await opened(disk);

@@ -1,5 +1,8 @@
 /** `npm start` with options it cannot read: says what is wrong and what there is, ends with 2. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -31,4 +34,32 @@ test("says what options there are", async () => {
     stdout: expect.stringContaining("npm start -- [--data DIR]"),
     stderr: "",
   });
+});
+
+test("says of fewer rows that their last sixth is replayed: they end long before the last month", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "evert-flights-"));
+  const node = [
+    "--conditions=evert-source",
+    "examples/flights/main.ts",
+    "--port",
+    "0",
+    "--rows",
+    "600",
+    "--data",
+    directory,
+  ];
+  const child = spawn(process.execPath, node, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  try {
+    let said = "";
+    for await (const text of child.stdout.setEncoding("utf8")) {
+      said += text;
+      if (said.includes("history is in")) break;
+    }
+    expect(said).toMatch(/^history is in: 500 departures, .* the last sixth of them is being replayed$/m);
+  } finally {
+    child.kill("SIGTERM");
+    await ended;
+    await rm(directory, { recursive: true, force: true });
+  }
 });

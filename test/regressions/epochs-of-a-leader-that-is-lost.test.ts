@@ -33,6 +33,10 @@ test("what a lost leader gave is given to nobody else", async () => {
     heir.db.append("s", [{ n }], { producer: { id: "p", epoch, seq: 0 } });
   await heir.db.replication.promote();
 
+  // It is told that it is over also before anybody has opened the consumer here: a program that is fenced ends, or opens anew.
+  expect(await refusal(work(zombie.consumer, 1))).toMatchObject({ code: "fenced" });
+  expect(await refusal(work(2 ** 40, 1))).toMatchObject({ code: "invalid_request" });
+
   // Whoever opens it now has an epoch of its own, whatever was given by whom it knows nothing of.
   const { epoch: reading } = await heir.db.openConsumer("c", ["s"]);
   const { epoch: sending } = await heir.db.registerProducer("p");

@@ -252,6 +252,8 @@ export class Consumers {
   #checked(name: string, epoch: number, reached: readonly Reached[], isWork: boolean): Consumer {
     const consumer = this.#known(name);
     if (epoch < consumer.epoch) throw fenced(name, epoch, consumer.epoch);
+    // Whoever leads now gives none below its own first: one that it has not come to was given by a leader that was lost with it.
+    if (epoch > consumer.epoch && epoch < this.#leastEpoch()) throw lost(name, epoch, consumer.epoch);
     if (epoch > consumer.epoch) {
       throw new EvertError("invalid_request", `consumer ${quoted(name)} has not come to epoch ${epoch}`, {
         detail: `Its epoch is ${consumer.epoch}.`,
@@ -361,6 +363,18 @@ export function fenced(name: string, epoch: number, current: number): EvertError
     detail: `The request's epoch is ${epoch}, the consumer's ${current}.`,
     hint: "Let one instance at a time use the name; the newest goes on.",
   });
+}
+
+/** The leader that gave the epoch is gone, and nobody has opened the consumer since. */
+function lost(name: string, epoch: number, current: number): EvertError {
+  return new EvertError(
+    "fenced",
+    `the epoch of consumer ${quoted(name)} was lost with the leader that gave it`,
+    {
+      detail: `The request's epoch is ${epoch}, the consumer's ${current}.`,
+      hint: "Open it anew: it goes on where its stored progress ends.",
+    },
+  );
 }
 
 function behind(name: string, { name: topic }: TopicEntry, offset: number, at: number): EvertError {

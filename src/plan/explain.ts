@@ -14,11 +14,12 @@ import { inputsOf, typeOf } from "./inspect.ts";
 import type { Aggregate, KeyRange, OrderItem, Plan, Query, SourcePlan } from "./plan.ts";
 import type { Routine } from "./routines.ts";
 
-/** Lines of EXPLAIN for a query: its order, if rows come ordered, then the plan. */
-export function explainQuery(query: Query): string[] {
+/** Lines of EXPLAIN for a query: its order, if rows come ordered, then the plan. `depth`: how many operators stand above it. */
+export function explainQuery(query: Query, depth = 0): string[] {
   const lines: string[] = [];
-  if (query.order.length > 0) lines.push(`Order by ${orderText(query.order, query.plan)}`);
-  return [...lines, ...explainPlan(query.plan)];
+  if (query.order.length > 0) lines.push(`${indented(depth)}Order by ${orderText(query.order, query.plan)}`);
+  explainInto(lines, query.plan, depth);
+  return lines;
 }
 
 export function explainPlan(plan: Plan): string[] {
@@ -27,9 +28,12 @@ export function explainPlan(plan: Plan): string[] {
   return lines;
 }
 
+function indented(depth: number): string {
+  return depth === 0 ? "" : `${" ".repeat(depth * 6 - 4)}->  `;
+}
+
 function explainInto(lines: string[], plan: Plan, depth: number): void {
-  const indent = depth === 0 ? "" : `${" ".repeat(depth * 6 - 4)}->  `;
-  lines.push(indent + nodeText(plan));
+  lines.push(indented(depth) + nodeText(plan));
   for (const input of inputsOf(plan)) explainInto(lines, input, depth + 1);
 }
 

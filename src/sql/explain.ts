@@ -1,11 +1,24 @@
-/** EXPLAIN [(option, ...)] of a query, of a view's definition, or, as REFRESH MATERIALIZED VIEW, of what keeps a view up to date. */
+/**
+ * EXPLAIN [(option, ...)] of a query, of a view's definition, of what a change asks before it changes anything, or, as REFRESH MATERIALIZED VIEW, of what
+ * keeps a view up to date.
+ */
 import type { Node } from "libpg-query";
 import { EvertError, notSupported } from "../base/errors.ts";
+import { quoteIdent } from "../base/quoted-name.ts";
 import * as build from "../plan/build.ts";
+import { optimize } from "../plan/optimize.ts";
+import type { Query } from "../plan/plan.ts";
+import { relationPlan } from "../plan/relation-plan.ts";
 import type { BindContext } from "./context.ts";
 import { boolOption, type Option, optionsOf, textOption } from "./options.ts";
 import type { ParsedStatement } from "./parser.ts";
-import type { ExplainStatement, Statement } from "./statement-types.ts";
+import type {
+  DeleteStatement,
+  ExplainStatement,
+  InsertStatement,
+  Statement,
+  UpdateStatement,
+} from "./statement-types.ts";
 import { as, kindOf, type NodeKind, type NodeOf } from "./tree.ts";
 
 /** `bind` binds what is explained. */
@@ -31,7 +44,7 @@ export function bindExplain(
         position,
       });
     const query = { plan: build.source(relation), order: [], visible: relation.schema.fields.length };
-    return { kind: "explain", text, query, once: false, view: relation.name, ...options };
+    return { kind: "explain", text, query, once: false, view: relation.name, change: null, ...options };
   }
   const bound = bind(inner);
   if (bound.kind === "createView" && options.analyze) {
@@ -48,15 +61,43 @@ export function bindExplain(
       query: bound.query,
       once: bound.kind === "select",
       view: null,
+      change: null,
       ...options,
     };
+  if (bound.kind === "insert" || bound.kind === "update" || bound.kind === "delete") {
+    if (options.analyze)
+      throw notSupported(
+        `EXPLAIN (ANALYZE) of ${bound.kind.toUpperCase()}`,
+        parsed.position,
+        "It would change rows: EXPLAIN ANALYZE a SELECT with the same conditions.",
+      );
+    const change = changeText(bound);
+    return { kind: "explain", text, query: askedBy(bound), once: true, view: null, change, ...options };
+  }
   throw notSupported(`EXPLAIN of ${words[kindOf(inner)] ?? "this statement"}`, parsed.position);
 }
 
+/** What is asked before anything is changed: of INSERT the rows that it brings, of UPDATE and DELETE those that they change. */
+function askedBy(statement: InsertStatement | UpdateStatement | DeleteStatement): Query {
+  if (statement.kind === "insert") {
+    const { source, order, relation } = statement;
+    return { plan: optimize(source), order, visible: relation.schema.fields.length };
+  }
+  const { relation, where, source } = statement;
+  const rows = relationPlan({ ...relation, ...relation.identified });
+  const plan = optimize(source ?? (where === null ? rows : build.filter(rows, where)));
+  return { plan, order: [], visible: plan.schema.fields.length };
+}
+
+/** As PostgreSQL heads such plans. */
+function changeText(statement: InsertStatement | UpdateStatement | DeleteStatement): string {
+  const name = quoteIdent(statement.relation.name);
+  if (statement.kind !== "insert") return `${statement.kind === "update" ? "Update" : "Delete"} on ${name}`;
+  const { conflict } = statement;
+  return `Insert on ${name}${conflict === null ? "" : `, on conflict do ${conflict.action}`}`;
+}
+
 const words: Partial<Record<NodeKind, string>> = {
-  InsertStmt: "INSERT",
-  UpdateStmt: "UPDATE",
-  DeleteStmt: "DELETE",
   MergeStmt: "MERGE",
   CreateTableAsStmt: "CREATE TABLE AS",
   ExecuteStmt: "EXECUTE",

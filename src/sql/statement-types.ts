@@ -245,6 +245,8 @@ export interface ExplainStatement extends StatementText {
   readonly once: boolean;
   /** EXPLAIN REFRESH MATERIALIZED VIEW: the view, of which the query is a plain read. */
   readonly view: string | null;
+  /** What is done with the rows that the query finds: `Delete on t`. Null: they are the answer. */
+  readonly change: string | null;
   /** EXPLAIN (CODE): the generated source. */
   readonly code: boolean;
   /** The query is run, and what its operators did is told; of a view, what they have done since it is kept. */

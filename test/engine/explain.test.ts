@@ -217,6 +217,63 @@ describe("as JSON", () => {
   });
 });
 
+describe("of a change", () => {
+  const plan = (text: string): Promise<string[]> => explained(`EXPLAIN ${text}`);
+
+  it("tells how the rows are found that it changes, and changes nothing", async () => {
+    const before = await rowsOf(db, "SELECT * FROM t ORDER BY a");
+    expect(await plan("DELETE FROM t WHERE b = 1 AND a > 2")).toEqual([
+      "Delete on t",
+      "  ->  Filter: (b = 1) and (a > 2)",
+      "        ->  Source table t",
+    ]);
+    expect(await plan("DELETE FROM t")).toEqual(["Delete on t", "  ->  Source table t"]);
+    expect(await plan("UPDATE t SET b = b + 1 WHERE a IN (3, 5)")).toEqual([
+      "Update on t",
+      "  ->  Filter: (a = 3) or (a = 5)",
+      "        ->  Source table t by index t_pkey: a = 3 or a = 5",
+    ]);
+    expect((await plan("UPDATE t SET b = s.v FROM s WHERE s.k = t.a")).slice(0, 1)).toEqual(["Update on t"]);
+    expect((await plan("UPDATE t SET b = s.v FROM s WHERE s.k = t.a")).join("\n")).toContain("join on a = k");
+    expect(await rowsOf(db, "SELECT * FROM t ORDER BY a")).toEqual(before);
+  });
+
+  it("tells which rows are inserted", async () => {
+    expect(await plan("INSERT INTO t SELECT k, v FROM s WHERE v > 4 ON CONFLICT (a) DO NOTHING")).toEqual([
+      "Insert on t, on conflict do nothing",
+      "  ->  Project: k as a, v as b",
+      "        ->  Filter: v > 4",
+      "              ->  Source stream s",
+    ]);
+    expect(await plan("INSERT INTO t VALUES (11, 1), (12, 1)")).toEqual([
+      "Insert on t",
+      "  ->  Values: 2 rows",
+    ]);
+    expect(await rowsOf(db, "SELECT count(*) FROM t")).toEqual([["10"]]);
+  });
+
+  it("is one tree as JSON, too", async () => {
+    const [[text]] = (await rowsOf(db, "EXPLAIN (FORMAT JSON) DELETE FROM t WHERE b = 1")) as [[unknown]];
+    expect(JSON.parse(text as string)).toEqual([
+      {
+        Plan: {
+          "Node Type": "Delete on t",
+          Plans: [{ "Node Type": "Filter: b = 1", Plans: [{ "Node Type": "Source table t" }] }],
+        },
+      },
+    ]);
+  });
+
+  it("shows the loops of the query", async () => {
+    expect((await plan("(CODE) DELETE FROM t WHERE b = 1")).length).toBeGreaterThan(5);
+  });
+
+  it("is asked of a table without a key, and of names that need quotes", async () => {
+    await sql(db, 'CREATE TABLE "Bag" (x int)');
+    expect((await plan('DELETE FROM "Bag" WHERE x = 1'))[0]).toBe('Delete on "Bag"');
+  });
+});
+
 it("refuses what makes no sense together, and what is not there", async () => {
   const refusals = {
     "(VIEWS) SELECT 1": "22023 EXPLAIN option VIEWS requires ANALYZE",
@@ -227,6 +284,7 @@ it("refuses what makes no sense together, and what is not there", async () => {
     "(ANALYZE, BUFFERS) SELECT 1": "0A000 EXPLAIN (BUFFERS) is not supported yet",
     "ANALYZE CREATE MATERIALIZED VIEW z AS SELECT 1 AS a":
       "0A000 EXPLAIN (ANALYZE) of a definition is not supported yet",
+    "ANALYZE DELETE FROM t": "0A000 EXPLAIN (ANALYZE) of DELETE is not supported yet",
     "(TIMING nonsense) SELECT 1": "42601 timing requires a Boolean value",
   };
   for (const [text, message] of Object.entries(refusals)) {

@@ -21,8 +21,13 @@ export interface ExplainForm {
   readonly format: "text" | "json";
 }
 
-export function explainPlanAs(query: Query, format: ExplainForm["format"]): string[] {
-  return format === "text" ? explainQuery(query) : jsonLines([{ Plan: planJson(explainedPlan(query.plan)) }]);
+/** `change`: what is done with the query's rows, which then stands above the plan. */
+export function explainPlanAs(query: Query, format: ExplainForm["format"], change: string | null): string[] {
+  if (format === "json") {
+    const plan = explainedPlan(query.plan);
+    return jsonLines([{ Plan: planJson(change === null ? plan : { text: change, inputs: [plan] }) }]);
+  }
+  return change === null ? explainQuery(query) : [change, ...explainQuery(query, 1)];
 }
 
 /** `executionMs`: of the query; null where none was run. */

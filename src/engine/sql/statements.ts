@@ -358,7 +358,7 @@ export class Statements {
     if (code) return this.#code(query);
     if (!analyze) {
       const read = statement.once ? withLookups(query, (id) => this.#core.indexes.of(id)) : query;
-      return explainPlanAs(read, statement.format);
+      return explainPlanAs(read, statement.format, statement.change);
     }
     const parts: Analyzed[] = [];
     let executionMs: number | null = null;

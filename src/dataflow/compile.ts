@@ -86,6 +86,8 @@ export class Compiler implements CompileContext {
   readonly #asOf: number;
   /** What of the view being compiled other threads keep. */
   #cuts: ReadonlyMap<Plan, PlanPart> = new Map();
+  /** Groups of it of which these threads take the first step, and what takes the second. */
+  #inTwoSteps: ReadonlyMap<Plan, Plan> = new Map();
   /** Of it, what was met: where rows are there already, nothing is cut. */
   #met = new Set<Plan>();
 
@@ -109,7 +111,9 @@ export class Compiler implements CompileContext {
 
   /** The rows of a view, for its readers: unique by the plan's key, or else by all columns with a weight. */
   result(plan: Plan): StoredNode {
-    this.#cuts = new Map(this.#parts?.partsOf(plan).map((part) => [part.plan, part]));
+    const parts = this.#parts?.partsOf(plan) ?? [];
+    this.#cuts = new Map(parts.map((part) => [part.plan, part]));
+    this.#inTwoSteps = new Map(parts.flatMap(({ twoSteps: t }) => (t === null ? [] : [[t.group, t.merged]])));
     this.#met = new Set();
     return this.#kept(plan) ?? this.collection(plan, allOf(plan), plan.key === null ? "bag" : "keyed").node;
   }
@@ -171,6 +175,11 @@ export class Compiler implements CompileContext {
       this.#met.add(plan);
       const links = this.#parts as PartLinks;
       return this.#picked(inletNode(this, cut, links, this.#sources, this.#outer === null), plan, columns);
+    }
+    const merged = this.#inTwoSteps.get(plan);
+    if (merged !== undefined) {
+      this.#met.add(plan);
+      return this.rows(merged, columns);
     }
     switch (plan.kind) {
       case "source":

@@ -8,6 +8,8 @@
  *    question on to its inputs, down to columns of topics.
  * 3. Of the parts that can be split the largest are taken; what stands above them stays. Where there is none, and with one thread alone, the
  *    whole plan is a part.
+ * 4. A group that cannot be split, over a part that can, is made in two steps where that is exact (partial-group.ts): each thread groups what it has. So a
+ *    join of millions of rows tells of each group one row, and not all that it has joined.
  *
  * Only what keeps state is worth it: a filter costs less than the way to another thread.
  */
@@ -17,7 +19,8 @@ import { carrierOf, type SqlType } from "../batch/types.ts";
 import type { Expr } from "./expression.ts";
 import { childrenOf, inputsOf, nodesOf } from "./inspect.ts";
 import { exprsOf } from "./nodes.ts";
-import type { Plan } from "./plan.ts";
+import { partialGroup } from "./partial-group.ts";
+import type { GroupPlan, Plan } from "./plan.ts";
 
 /** By topic the columns by which its rows are told apart. */
 export type ShardKeys = ReadonlyMap<number, readonly number[]>;
@@ -28,20 +31,24 @@ export interface PlanPart {
   readonly keys: ShardKeys | null;
   /** Whether a key of the plan may move from one share to another: it says nothing of the columns by which it is split. */
   readonly keysMove: boolean;
+  /** Of a group in two steps: the group itself, and its rows over those of `plan`, which is the first step. */
+  readonly twoSteps: { readonly group: Plan; readonly merged: Plan } | null;
 }
 
 /** What of the plan `threads` threads keep. */
 export function partsOf(plan: Plan, threads: number): PlanPart[] {
   const parts = threads > 1 ? splitParts(plan, new Set()) : [];
   if (parts.length > 0) return parts;
-  return isPortable(plan) && keepsState(plan) ? [{ plan, keys: null, keysMove: false }] : [];
+  return isPortable(plan) && keepsState(plan) ? [{ plan, keys: null, keysMove: false, twoSteps: null }] : [];
 }
 
 function splitParts(plan: Plan, seen: Set<Plan>): PlanPart[] {
   if (seen.has(plan)) return [];
   seen.add(plan);
   if (!keepsState(plan)) return [];
-  const part = isPortable(plan) ? splitPart(plan) : null;
+  const part = isPortable(plan)
+    ? (splitPart(plan) ?? (plan.kind === "group" ? partialPart(plan) : null))
+    : null;
   return part === null ? inputsOf(plan).flatMap((input) => splitParts(input, seen)) : [part];
 }
 
@@ -52,10 +59,41 @@ function splitPart(plan: Plan): PlanPart | null {
     const keys = columns.length === 0 ? null : splitBy(plan, columns);
     if (keys !== null) {
       const { key } = plan;
-      return { plan, keys, keysMove: key !== null && !columns.every((c) => key.includes(c)) };
+      const keysMove = key !== null && !columns.every((c) => key.includes(c));
+      return { plan, keys, keysMove, twoSteps: null };
     }
   }
   return null;
+}
+
+/** The first of a group's two steps. Of a stream's own rows it is worth it for one group alone: of many, the shards and the first thread would keep all of them twice. */
+function partialPart(group: GroupPlan): PlanPart | null {
+  if (!keepsState(group.input) && group.keys.length > 0) return null;
+  const keys = spread(group.input);
+  const inTwo = keys === null ? null : partialGroup(group);
+  if (inTwo === null) return null;
+  return { plan: inTwo.partial, keys, keysMove: false, twoSteps: { group, merged: inTwo.merged } };
+}
+
+/** What to tell rows of topics apart by, so that each of the plan's rows is made in one place. */
+function spread(plan: Plan): ShardKeys | null {
+  const keys = splitPart(plan)?.keys ?? null;
+  if (keys !== null) return keys;
+  switch (plan.kind) {
+    case "project":
+      // Of a source below plain columns no others are read.
+      return plan.input.kind === "source" && plan.exprs.every(({ kind }) => kind === "column")
+        ? null
+        : spread(plan.input);
+    case "filter":
+    case "series":
+    case "tableFunction":
+      return spread(plan.input);
+    case "union":
+      return together(plan.inputs.map(spread));
+    default:
+      return null;
+  }
 }
 
 /** What to tell rows of topics apart by, so that rows of the plan that agree in these columns come together; null: that cannot be. */

@@ -183,9 +183,16 @@ export type AggregateFunction =
   | "bit_and"
   | "bit_or"
   | "bit_xor"
+  | HalvesFunction
   | MomentFunction
   | CollectingFunction
   | "reduce";
+
+/**
+ * Sums that are handed on to be added up once more (partial-group.ts), exact however large: of integers, or of numerics that are kept as scaled integers, the sum is
+ * sum_high * 2^32 + sum_low, the low half from 0 to 2^32, with the numerics' scale. `sum_halves` (high, low) and `avg_halves` (high, low, count) make sum and avg of them. No text calls them.
+ */
+export type HalvesFunction = "sum_high" | "sum_low" | "sum_halves" | "avg_halves";
 
 /** Of the sums of powers and products of their arguments; the regr_ functions, corr and covar_ take (y, x). */
 export type MomentFunction =

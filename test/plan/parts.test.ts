@@ -30,13 +30,13 @@ async function planOf(query: string): Promise<Plan> {
 
 /** "group by t(g), s(g)": the part's kind, and of each topic the columns by which it is split. */
 async function told(query: string, threads = 3): Promise<string[]> {
-  return partsOf(await planOf(query), threads).map(({ plan, keys, keysMove }) => {
+  return partsOf(await planOf(query), threads).map(({ plan, keys, keysMove, twoSteps }) => {
     if (keys === null) return `${plan.kind} whole`;
     const topics = [...keys].map(([id, columns]) => {
       const { name, schema } = sourcesOf(plan).find((source) => source.id === id)!;
       return `${name}(${columns.map((c) => schema.fields[c]!.name).join()})`;
     });
-    return `${plan.kind} by ${topics.sort().join(" ")}${keysMove ? ", keys move" : ""}`;
+    return `${plan.kind} by ${topics.sort().join(" ")}${keysMove ? ", keys move" : ""}${twoSteps === null ? "" : ", in two steps"}`;
   });
 }
 
@@ -54,8 +54,34 @@ it.each([
   ],
   [
     "the part below, where the rest cannot be split",
-    "SELECT max(c) FROM (SELECT g, count(*) AS c FROM s GROUP BY g) AS x",
+    "SELECT count(DISTINCT c) FROM (SELECT g, count(*) AS c FROM s GROUP BY g) AS x",
     ["group by s(g)"],
+  ],
+  [
+    "a group of what is split otherwise in two steps",
+    "SELECT max(c), avg(c) FROM (SELECT g, count(*) AS c FROM s GROUP BY g) AS x",
+    ["group by s(g), in two steps"],
+  ],
+  [
+    "a group by a column of what is joined in two steps",
+    "SELECT t.g, count(*), sum(s.h) FROM t JOIN s ON t.v = s.v GROUP BY t.g",
+    ["group by s(v,v) t(v,v), in two steps"],
+  ],
+  ["one group of a stream in two steps", "SELECT count(*), max(v) FROM s", ["group by s(v), in two steps"]],
+  [
+    "one group of two streams in two steps",
+    "SELECT sum(v) FROM (SELECT v FROM s UNION ALL SELECT id FROM t) AS x",
+    ["group by s(v) t(id), in two steps"],
+  ],
+  [
+    "a join below a group whose sums are not exact in two steps",
+    "SELECT t.g, sum(t.f) FROM t JOIN s ON t.v = s.v GROUP BY t.g",
+    ["join by s(v,v) t(v,v)"],
+  ],
+  [
+    "a join below a group that collects rows",
+    "SELECT t.g, array_agg(s.h) FROM t JOIN s ON t.v = s.v GROUP BY t.g",
+    ["join by s(v,v) t(v,v)"],
   ],
   [
     "first rows by their partition",

@@ -9,7 +9,7 @@ import { count } from "./count.ts";
 import { runningExtreme } from "./extreme.ts";
 import { floatMoments } from "./float-moments.ts";
 import { floatSum } from "./float-sum.ts";
-import { integerSpread, integerSum } from "./integer-sum.ts";
+import { halfOfSum, integerSpread, integerSum, sumOfHalves } from "./integer-sum.ts";
 import { intervalSum } from "./interval-sum.ts";
 import { numericSum } from "./numeric-sum.ts";
 import { truth } from "./truth.ts";
@@ -26,6 +26,12 @@ export function accumulatorOf(a: Aggregate): Accumulator {
       if (type.name === "interval") return intervalSum(a.fn);
       return isNumericText(type) ? numericSum(a.fn, a.type) : integerSum(a.fn, type, a.type);
     }
+    case "sum_high":
+    case "sum_low":
+      return halfOfSum(a.fn, typeOf(a.arg!), a.type);
+    case "sum_halves":
+    case "avg_halves":
+      return sumOfHalves(a.fn === "sum_halves" ? "sum" : "avg", typeOf(a.rest![0]!), a.type);
     case "min":
     case "max":
       return runningExtreme(a.fn, a.type);

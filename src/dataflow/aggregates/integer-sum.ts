@@ -25,6 +25,8 @@ const TWO_32 = 4294967296;
 const CARRY = 4503599627370496; // 2^52
 /** A weight up to here times 2^32 stays below 2^52. */
 const WEIGHT_MAX = 1048576;
+/** The high half of a sum that a double holds exactly. */
+const HIGH_MAX = 2097152;
 
 export type IntegerFunction = "sum" | "avg";
 
@@ -55,6 +57,67 @@ export function integerSum(fn: IntegerFunction, argType: SqlType, type: SqlType)
     result(place) {
       const finish = place.bind(fn === "sum" ? finishSum(type, scale) : finishAvg(type, scale));
       const args = fn === "sum" ? "" : `, ${countCell(place)}`;
+      return unlessEmpty(
+        place,
+        `value = ${finish}(F, ${cellAt(place, 0)}, dictionary${args}); if (value !== value) { error = ${place.bind(takeError)}(); }`,
+      );
+    },
+  };
+}
+
+/** One half of such a sum: what is kept is kept for each, as nobody asks for one alone. */
+export function halfOfSum(fn: "sum_high" | "sum_low", argType: SqlType, type: SqlType): Accumulator {
+  function finish(F: Float64Array, at: number, dictionary: Dictionary): number {
+    const quick = quickTotal(F, at);
+    if (!Number.isNaN(quick)) {
+      const high = Math.floor(quick / TWO_32);
+      return fn === "sum_high" ? high : quick - high * TWO_32;
+    }
+    const total = totalOf(F, at);
+    return fn === "sum_high" ? encodeInteger(total >> 32n, dictionary) : Number(BigInt.asUintN(32, total));
+  }
+
+  return {
+    ...integerSum("sum", argType, type),
+    result: (place) =>
+      unlessEmpty(place, `value = ${place.bind(finish)}(F, ${cellAt(place, 0)}, dictionary);`),
+  };
+}
+
+/** The sum or the average of sums in halves: the arguments are the high one, the low one, of an average also how many values it is of. */
+export function sumOfHalves(fn: IntegerFunction, lowType: SqlType, type: SqlType): Accumulator {
+  const scale = isSmallNumeric(lowType) ? (lowType.scale ?? 0) : 0;
+
+  function addSlowly(
+    F: Float64Array,
+    at: number,
+    high: number,
+    low: number,
+    weight: number,
+    dictionary: Dictionary,
+  ): void {
+    const wide = high >= WIDE ? dictionary.bigint(high) : BigInt(high);
+    setTotal(F, at, SUM_CELLS, totalOf(F, at) + ((wide << 32n) + BigInt(low)) * BigInt(weight));
+  }
+
+  return {
+    type,
+    columns: Array.from({ length: fn === "sum" ? SUM_CELLS : SUM_CELLS + 1 }, () => column),
+    add(place) {
+      const [lo, hi] = [cell(place, 0), cell(place, 1)];
+      const [low, count] = place.rest.map((c) => `c${c}[r]`);
+      const counted = fn === "sum" ? "" : `${cell(place, SUM_CELLS)} += ${count} * w;`;
+      return `{ const high = c${place.arg}[r], low = ${low}; ${counted}
+        if (high > ${HIGH_MAX} || high < -${HIGH_MAX} || w > ${WEIGHT_MAX} || w < -${WEIGHT_MAX}) {
+          ${place.bind(addSlowly)}(F, ${cellAt(place, 0)}, high, low, w, dictionary);
+        } else {
+          ${hi} += high * w;
+          ${addSmall("low", lo, hi)}
+        } }`;
+    },
+    result(place) {
+      const finish = place.bind(fn === "sum" ? finishSum(type, scale) : finishAvg(type, scale));
+      const args = fn === "sum" ? "" : `, ${cell(place, SUM_CELLS)}`;
       return unlessEmpty(
         place,
         `value = ${finish}(F, ${cellAt(place, 0)}, dictionary${args}); if (value !== value) { error = ${place.bind(takeError)}(); }`,

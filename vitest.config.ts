@@ -39,6 +39,8 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000 } },
     setupFiles: [fileURLToPath(new URL("test/support/setup.ts", import.meta.url))],
     sequence: { sequencer: LongFilesFirst },
+    // The first thread of vitest does next to nothing meanwhile, and much of what is tested waits for processes and disks.
+    maxWorkers: "100%",
     projects: [
       {
         extends: true,

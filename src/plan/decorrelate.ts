@@ -21,7 +21,7 @@
 import * as build from "./build.ts";
 import { Dependent } from "./dependent.ts";
 import type { Expr } from "./expression.ts";
-import { inputsOf, isFallible, mapChildren } from "./inspect.ts";
+import { inputsOf, isFallible, isTotal, mapChildren } from "./inspect.ts";
 import { exprsOf, withInputs } from "./nodes.ts";
 import { outerColumns } from "./outer-columns.ts";
 import { outerJoin } from "./outer-join.ts";
@@ -35,11 +35,19 @@ export function decorrelate(plan: Plan): Plan {
     const known = done.get(at);
     if (known !== undefined) return known;
     const over = withInputs(at, inputsOf(at).map(visit));
-    const made = over.kind === "apply" ? joined(over) : over;
+    const made = over.kind === "apply" ? joined(unconditional(over)) : over;
     done.set(at, made);
     return made;
   };
   return visit(plan);
+}
+
+/** ON true asks nothing of the pairs. */
+function unconditional(apply: ApplyPlan): ApplyPlan {
+  const { residual } = apply;
+  return residual?.kind === "const" && residual.value === true
+    ? build.apply({ ...apply, residual: null })
+    : apply;
 }
 
 function joined(apply: ApplyPlan): Plan {
@@ -48,7 +56,7 @@ function joined(apply: ApplyPlan): Plan {
   if (columns.length === 0) return joinOf({ type, left, right, leftKeys: [], rightKeys: [], residual });
   const simple = inlined(apply);
   if (simple !== undefined) return simple;
-  const domain = build.distinct(build.projectColumns(left, columns));
+  const domain = domainOf(left, columns);
   const dependent = new Dependent(id, columns, domain, canFail(right)).over(right);
   const width = right.schema.fields.length;
   const plan = joinOf({
@@ -61,11 +69,31 @@ function joined(apply: ApplyPlan): Plan {
     residual,
   });
   const shown = schema.fields.map((_, i) => i);
-  return build.project(
+  const made = build.project(
     plan,
     shown.map((c) => build.column(plan, c)),
     schema.fields.map((f) => f.name),
   );
+  if (type === "left" || isTotal(right)) lefts.set(made, left);
+  return made;
+}
+
+/** Of what has become of an apply its left side, where all of its rows are there, whatever was put beside them. */
+const lefts = new WeakMap<Plan, Plan>();
+
+/**
+ * The values for which a subquery is asked. One of several subqueries beside each other is asked for values of the rows that they all stand beside, and not of those
+ * rows with what the others gave: a hundred of them would each be made of all that are before it.
+ */
+function domainOf(left: Plan, columns: readonly number[]): Plan {
+  let at = left;
+  for (;;) {
+    const before = lefts.get(at);
+    const width = before?.schema.fields.length ?? 0;
+    if (before === undefined || columns.some((c) => c >= width)) break;
+    at = before;
+  }
+  return build.distinct(build.projectColumns(at, columns));
 }
 
 /** A right side that reads no relation is computed beside the left row, without any join. */
@@ -126,6 +154,13 @@ function joinOf({ type, residual, ...spec }: build.JoinSpec & { residual: Expr |
   return type === "inner" ? build.join({ type, ...spec }) : outerJoin({ type, residual, ...spec });
 }
 
+const fallible = new WeakMap<Plan, boolean>();
+
 function canFail(plan: Plan): boolean {
-  return exprsOf(plan).some(isFallible) || inputsOf(plan).some(canFail);
+  let can = fallible.get(plan);
+  if (can === undefined) {
+    can = exprsOf(plan).some(isFallible) || inputsOf(plan).some(canFail);
+    fallible.set(plan, can);
+  }
+  return can;
 }

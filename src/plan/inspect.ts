@@ -273,6 +273,13 @@ export function inputsOf(plan: Plan): readonly Plan[] {
   }
 }
 
+/** Whether the plan has exactly one row, always. */
+export function isTotal(plan: Plan): boolean {
+  if (plan.kind === "group") return plan.keys.length === 0;
+  if (plan.kind === "values") return plan.rows.length === 1;
+  return plan.kind === "project" && isTotal(plan.input);
+}
+
 /** Ids of the relations the plan reads. */
 export function sourceIds(plan: Plan): Set<number> {
   return new Set(sourcesOf(plan).map(({ id }) => id));

@@ -9,12 +9,35 @@ export function outerColumns(plan: Plan, id: number): number[] {
   return [...new Set(outersOf(plan, id).map((o) => o.index))].sort((a, b) => a - b);
 }
 
+const NONE: ReadonlySet<number> = new Set();
+const known = new WeakMap<Plan, ReadonlySet<number>>();
+
+/**
+ * The applies whose left sides the plan reads. Kept for each plan: subqueries within subqueries are asked for each of those around them, and most of what
+ * stands in them reads none.
+ */
+function appliesRead(plan: Plan): ReadonlySet<number> {
+  let applies = known.get(plan);
+  if (applies === undefined) {
+    const all = new Set<number>();
+    for (const expr of exprsOf(plan)) addApplies(expr, all);
+    for (const input of inputsOf(plan)) for (const id of appliesRead(input)) all.add(id);
+    known.set(plan, (applies = all.size === 0 ? NONE : all));
+  }
+  return applies;
+}
+
+function addApplies(expr: Expr, all: Set<number>): void {
+  if (expr.kind === "outer") all.add(expr.apply);
+  else for (const child of childrenOf(expr)) addApplies(child, all);
+}
+
 /** What the plan reads of apply `id`'s left side, as often as it does. */
 export function outersOf(plan: Plan, id: number): OuterExpr[] {
   const found: OuterExpr[] = [];
   const seen = new Set<Plan>();
   const visit = (at: Plan): void => {
-    if (seen.has(at)) return;
+    if (seen.has(at) || !appliesRead(at).has(id)) return;
     seen.add(at);
     for (const expr of exprsOf(at)) eachOuter(expr, id, (o) => found.push(o));
     inputsOf(at).forEach(visit);
@@ -25,7 +48,7 @@ export function outersOf(plan: Plan, id: number): OuterExpr[] {
 
 /** Whether the plan reads anything of apply `id`'s left side. */
 export function readsOuter(plan: Plan, id: number): boolean {
-  return outerColumns(plan, id).length > 0;
+  return appliesRead(plan).has(id);
 }
 
 function eachOuter(expr: Expr, id: number, visit: (outer: OuterExpr) => void): void {
@@ -48,9 +71,10 @@ export function mapOuter(plan: Plan, id: number, map: (outer: OuterExpr) => Expr
   const replace = (e: Expr): Expr =>
     e.kind === "outer" && e.apply === id ? map(e) : mapChildren(e, replace);
   const visit = (at: Plan): Plan => {
+    if (!appliesRead(at).has(id)) return at;
     let made = done.get(at);
     if (made === undefined) done.set(at, (made = withInputs(at, inputsOf(at).map(visit), replace)));
     return made;
   };
-  return readsOuter(plan, id) ? visit(plan) : plan;
+  return visit(plan);
 }

@@ -20,7 +20,15 @@ import { resolveAggregate } from "../plan/aggregate-functions.ts";
 import * as build from "../plan/build.ts";
 import type { ColumnExpr, Expr, OuterExpr } from "../plan/expression.ts";
 import { resolveOperator } from "../plan/functions.ts";
-import { branch, conjunction, eachColumn, mapChildren, nullableOf, typeOf } from "../plan/inspect.ts";
+import {
+  branch,
+  conjunction,
+  eachColumn,
+  isTotal,
+  mapChildren,
+  nullableOf,
+  typeOf,
+} from "../plan/inspect.ts";
 import { mapOuter, outersOf, readsOuter } from "../plan/outer-columns.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Bound, boundType, callOf, leftmost, typed } from "./bound.ts";
@@ -359,13 +367,6 @@ function onlyRow(count: Expr, value: Expr): Expr {
     otherwise: { kind: "const", value: null, type },
     type,
   };
-}
-
-/** Whether the plan has exactly one row, always. */
-function isTotal(plan: Plan): boolean {
-  if (plan.kind === "group") return plan.keys.length === 0;
-  if (plan.kind === "values") return plan.rows.length === 1;
-  return plan.kind === "project" && isTotal(plan.input);
 }
 
 /** EXISTS (SELECT FROM …): nobody looks at its columns, so it may have one. */

@@ -309,10 +309,16 @@ class InputColumns {
   /** Where a row can fail, it must fail for all aggregates alike: then what is kept elsewhere is what came in here. */
   readonly fallible: boolean;
   readonly #plan: GroupPlan;
+  /** By identity. */
+  readonly #places = new Map<string, number>();
 
   constructor(plan: GroupPlan) {
     this.#plan = plan;
     this.exprs = [...plan.keys];
+    plan.keys.forEach((key, i) => {
+      const identity = identityOfExpr(key);
+      if (!this.#places.has(identity)) this.#places.set(identity, i);
+    });
     const used = [...plan.keys, ...plan.aggregates.flatMap(aggregateExprs)];
     this.fallible = used.some(isFallible) || endsFallible(plan.input);
   }
@@ -355,8 +361,9 @@ class InputColumns {
   /** Column of the expression. */
   at(expr: Expr): number {
     const identity = identityOfExpr(expr);
-    const known = this.exprs.findIndex((e) => identityOfExpr(e) === identity);
-    return known >= 0 ? known : this.exprs.push(expr) - 1;
+    let place = this.#places.get(identity);
+    if (place === undefined) this.#places.set(identity, (place = this.exprs.push(expr) - 1));
+    return place;
   }
 
   #moved(fn: UserFunction): UserFunction {

@@ -3,6 +3,7 @@
  * tildes, which functions of the user stand in it, because two closures of one text may differ. Without that part it is the same after
  * a restart, and names the store in a checkpoint.
  */
+import { createHash } from "node:crypto";
 import type { Expr } from "../plan/expression.ts";
 import { exprKey, planKey, routineKey } from "../plan/fingerprint.ts";
 import { inputsOf } from "../plan/inspect.ts";
@@ -58,9 +59,21 @@ export function identityOfRoutine(routine: Routine): string {
   return `${routineKey(routine)}~${calls.join(",")}~`;
 }
 
+/** Longer ones are cut to a digest: what reads a long list of expressions names it, and so does what reads that. */
+const LONG = 1_000;
+
+/** The same, or what stands for it. */
+export function shortened(identity: string): string {
+  if (identity.length <= LONG) return identity;
+  const digest = createHash("sha256").update(stableName(identity)).digest("hex").slice(0, 32);
+  return `${digest}${(identity.match(FUNCTIONS) ?? []).join("")}`;
+}
+
+const FUNCTIONS = /~[\d,]*~/g;
+
 /** The part of an identity that outlives the process. */
 export function stableName(identity: string): string {
-  return identity.replace(/~[\d,]*~/g, "");
+  return identity.replace(FUNCTIONS, "");
 }
 
 function collectFunctions(part: unknown, calls: number[]): void {

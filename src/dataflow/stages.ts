@@ -3,7 +3,7 @@ import { assert } from "../base/assert.ts";
 import type { Expr } from "../plan/expression.ts";
 import { isFallible, moveColumns, typeOf } from "../plan/inspect.ts";
 import type { FilterPlan, Plan, ProjectPlan } from "../plan/plan.ts";
-import { identityOfExpr } from "./identity.ts";
+import { identityOfExpr, shortened } from "./identity.ts";
 import type { Stage } from "./operators/linear.ts";
 
 export function stageOf(plan: FilterPlan | ProjectPlan): Stage {
@@ -27,13 +27,12 @@ export function isPlain(stage: Stage): boolean {
 }
 
 export function stagesIdentity(stages: readonly Stage[]): string {
-  return stages
-    .map((s) =>
-      s.kind === "filter"
-        ? `filter ${identityOfExpr(s.predicate)}`
-        : `project ${s.exprs.map(identityOfExpr).join()}`,
-    )
-    .join(" ");
+  const each = stages.map((s) =>
+    s.kind === "filter"
+      ? `filter ${identityOfExpr(s.predicate)}`
+      : `project ${s.exprs.map(identityOfExpr).join()}`,
+  );
+  return shortened(each.join(" "));
 }
 
 /** The stages over fewer columns: everything up to the first project reads the input's rows. */

@@ -153,9 +153,11 @@ export class Core {
       (step) => {
         this.subscriptions.publish(step);
         this.sinks.publish(step);
+        if (this.publisher.moments.isWhole) this.views.tellErrors();
         this.stepper.vacuum(step.epoch);
       },
       () => this.subscriptions.resume(),
+      () => this.views.holdErrors(),
     );
     this.views = new LiveViews(
       {

@@ -36,13 +36,18 @@ export class Publisher {
   /** What is to be done in the moment in which an epoch is published, before anybody is told of it; in the order of epochs. */
   #atEpochs: { readonly epoch: number; readonly run: () => void }[] = [];
   readonly #onPublish: (step: PublishedStep) => void;
+  readonly #onPart: () => void;
   /** Whether what is published may be shown. */
   readonly moments: Moments;
   #failure: EvertError | null = null;
 
-  /** `onWhole`: what is published may be shown again, though nothing was published. */
-  constructor(onPublish: (step: PublishedStep) => void, onWhole: () => void) {
+  /**
+   * `onWhole`: what is published may be shown again, though nothing was published. `onPart`: what is published may be shown, and what is published
+   * next may not, for it has a part of a commit.
+   */
+  constructor(onPublish: (step: PublishedStep) => void, onWhole: () => void, onPart: () => void = () => {}) {
     this.#onPublish = onPublish;
+    this.#onPart = onPart;
     this.moments = new Moments(() => this.#published.position, onWhole);
   }
 
@@ -119,7 +124,10 @@ export class Publisher {
     for (const step of this.#pending) {
       if (step.end > this.#durable) break;
       done++;
-      if (step.end > step.position) this.moments.partUntil(step.end);
+      if (step.end > step.position) {
+        if (this.moments.isWhole) this.#onPart();
+        this.moments.partUntil(step.end);
+      }
       const after = this.#published.position;
       this.#published = { epoch: step.epoch, position: step.position };
       while ((this.#atEpochs[0]?.epoch ?? Number.POSITIVE_INFINITY) <= step.epoch)

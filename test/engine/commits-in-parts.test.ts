@@ -2,10 +2,11 @@
  * A commit whose rows have no room in memory together is stepped in parts: the state stays within the limit, and nobody is shown anything but what was
  * before it and what is behind it.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Circuit } from "../../src/dataflow/circuit.ts";
 import type { Operation } from "../../src/engine/api.ts";
 import type { Database } from "../../src/engine/database.ts";
+import { TableRows } from "../../src/engine/write/table-rows.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { SimulatedDisk } from "../../src/testing/simulated-disk.ts";
 import { Client } from "./support/client.ts";
@@ -192,6 +193,9 @@ it("is one moment to who reads, in every way there is to read", async () => {
   );
 });
 
+/** Whoever may look between two parts does. */
+const TURN = (): Promise<void> => new Promise(setImmediate);
+
 describe("where each row is a part", () => {
   const TABLES = `${INTS}; CREATE TABLE u (k int4 PRIMARY KEY, t int4)`;
   const operation = (from: number, to: number, a: number): Operation => ({
@@ -251,6 +255,69 @@ describe("where each row is a part", () => {
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     expect((await sql(db, "SELECT count(*), sum(a) FROM t")).rowsText()).toEqual([["100", "100"]]);
     expect((await sql(db, "SELECT n, a FROM totals")).rowsText()).toEqual([["100", "100"]]);
+  });
+
+  it("no view is told to have an error that a part of a commit has, and the whole has not", async () => {
+    await open(undefined, 64 << 20);
+    await sql(
+      db,
+      `${TABLES}; CREATE MATERIALIZED VIEW divided AS SELECT 12 / (count(*) - 3) AS d FROM t;
+       CREATE MATERIALIZED VIEW skipping WITH (on_error = 'skip') AS SELECT 12 / (count(*) - 3) AS d FROM t`,
+    );
+    await db.settled();
+    partsEnd = eachRowAPart(TURN);
+    const seen = new Set<string>();
+    let parts = 0;
+    let isOver = false;
+    const told = (async () => {
+      for (; !isOver; await new Promise(setImmediate)) {
+        if (!db.core.publisher.moments.isWhole) parts++;
+        for (const { name, status, errors, skipped } of db.views())
+          seen.add(`${name} ${status} ${errors} ${skipped}`);
+      }
+    })();
+    await db.transact([operation(0, 60, 1)]);
+    await db.settled();
+    isOver = true;
+    await told;
+    expect(parts).toBeGreaterThan(0);
+    expect([...seen].sort()).toEqual(["divided live 0 0", "skipping live 0 0"]);
+  });
+
+  it("a transaction whose row comes back amid it reads the row as it is before, or behind", async () => {
+    await open(undefined, 64 << 20);
+    await sql(db, TABLES);
+    await db.transact([operation(0, 40, 1)]);
+    await db.settled();
+    const { moments } = db.core.publisher;
+    partsEnd = eachRowAPart(TURN);
+    let reads = 0;
+    // A disk that takes until the first rows have been replaced.
+    const bring = vi.spyOn(TableRows.prototype, "bring").mockImplementation(() => {
+      if (reads++ > 0) return null;
+      return (async () => {
+        while (moments.isWhole) await new Promise(setImmediate);
+        for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+        expect(moments.isWhole).toBe(false);
+      })();
+    });
+    try {
+      const seen: unknown[] = [];
+      const read = db.transaction(async (tx) => {
+        seen.push(await tx.get("t", 0));
+        await tx.get("t", 39);
+      });
+      await db.transact([operation(0, 40, 2)]);
+      await read;
+      for (const row of seen)
+        expect([
+          { k: 0, a: 1 },
+          { k: 0, a: 2 },
+        ]).toContainEqual(row);
+      expect(reads).toBeGreaterThan(1);
+    } finally {
+      bring.mockRestore();
+    }
   });
 
   it("rows of streams that views are made of go in one step, in the order of their commit", async () => {

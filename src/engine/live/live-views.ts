@@ -73,6 +73,14 @@ export interface LiveViewsContext {
   readonly report: (message: string) => void;
 }
 
+/** What a view tells of errors in its rows. */
+interface RowErrors {
+  readonly first: EvertError | null;
+  readonly count: number;
+}
+
+const NO_ERRORS: RowErrors = { first: null, count: 0 };
+
 export class LiveViews {
   readonly #context: LiveViewsContext;
   readonly #views = new Map<number, LiveView>();
@@ -82,6 +90,8 @@ export class LiveViews {
   readonly wanted: Wanted;
   /** Until the program has declared its views, one that is not what it will declare is neither put into the circuit nor filled. */
   #declared = false;
+  /** While what is published has a part of a commit: the errors of before, of the views that had any. */
+  #errorsBefore: ReadonlyMap<LiveView, RowErrors> | null = null;
 
   constructor(context: LiveViewsContext, handles: ReadonlyMap<string, AnyView>) {
     this.#context = context;
@@ -281,11 +291,39 @@ export class LiveViews {
   }
 
   /** The error that reads of the view answer with, or null. `epoch`: of which they show the rows; without it, the one that is published. */
-  errorOf(live: LiveView, epoch: number = this.#context.publishedEpoch()): EvertError | null {
+  errorOf(live: LiveView, epoch?: number): EvertError | null {
     const error = this.#planError(live);
     if (error !== null) return error;
     if (live.node === null) return null;
-    return live.node.failed ?? (live.entry.onError === "skip" ? null : live.node.firstError(epoch));
+    if (live.node.failed !== null || live.entry.onError === "skip") return live.node.failed;
+    if (epoch === undefined && this.#errorsBefore !== null) return this.#heldOf(live).first;
+    return live.node.firstError(epoch ?? this.#context.publishedEpoch());
+  }
+
+  /** How many of its rows are errors, as readers see it. */
+  errorCountOf(live: LiveView): number {
+    if (this.#errorsBefore !== null) return this.#heldOf(live).count;
+    return live.node?.errorCount(this.#context.publishedEpoch()) ?? 0;
+  }
+
+  #heldOf(live: LiveView): RowErrors {
+    return this.#errorsBefore?.get(live) ?? NO_ERRORS;
+  }
+
+  /** What is published next has a part of a commit, which may have errors that the whole has not: until tellErrors() those of now are told. */
+  holdErrors(): void {
+    const before = new Map<LiveView, RowErrors>();
+    const epoch = this.#context.publishedEpoch();
+    for (const live of this.#views.values()) {
+      const count = live.node?.errorCount(epoch) ?? 0;
+      if (count > 0) before.set(live, { first: live.node?.firstError(epoch) ?? null, count });
+    }
+    this.#errorsBefore = before;
+  }
+
+  /** What is published may be shown. */
+  tellErrors(): void {
+    this.#errorsBefore = null;
   }
 
   /** As readable(), and without errors in its rows. */

@@ -22,7 +22,7 @@ export function infoOf(
   const reflected = stale?.position ?? publisher.published.position;
   const error = views.errorOf(live);
   const skips = entry.onError === "skip";
-  const errors = node?.errorCount(publisher.published.epoch) ?? 0;
+  const errors = views.errorCountOf(live);
   const info: ViewInfo = {
     name: entry.name,
     status: statusOf(stale !== null, filling !== null, error !== null, catchUp !== null),

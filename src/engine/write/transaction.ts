@@ -224,7 +224,10 @@ class Attempt implements TransactionWork {
   }
 
   get #holds(): boolean {
-    return this.conflict === null && this.#core.stepPositions.newest.epoch === this.#heldAt;
+    const { stepPositions, publisher } = this.#core;
+    const { epoch, position } = stepPositions.newest;
+    // Amid a commit that is taken in parts no step is newer yet, but rows of the newest are gone.
+    return this.conflict === null && epoch === this.#heldAt && publisher.moments.has(position);
   }
 
   /** Looks until all reads hold as of the newest step, or there is a conflict. `bring`: what is to be in memory then, too. */
